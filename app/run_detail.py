@@ -1,0 +1,94 @@
+"""One run: its steps, its fills against the plan, what failed or was skipped, and a way to cancel it while open."""
+
+from datetime import timedelta
+from typing import Any
+
+import sidebar
+import state
+import streamlit as st
+import widgets
+
+from driftdesk.figures import (
+    count_of,
+    fills_alt,
+    fills_figure,
+    fills_table,
+    money,
+    refused_table,
+    timeline_alt,
+    timeline_figure,
+    timeline_table,
+    words,
+)
+
+POLL = "2s"
+MINUTE = timedelta(minutes=1)
+
+
+def show(run_id: str, names: dict[str, str]) -> None:
+    """Draw the run; while it is open on a real clock, look again every two seconds."""
+    run = state.desk().run(run_id)
+    watched = run.is_open and state.desk().simulation is None
+
+    @st.fragment(run_every=POLL if watched else None, key="watched_run")
+    def body() -> None:
+        now = state.desk().run(run_id) if watched else run
+        if watched and not now.is_open:
+            # Only on the change: a full rerun that asked for another would never end.
+            state.refresh()
+            st.rerun(scope="app")
+        _draw(now, names)
+
+    body()
+
+
+def _draw(run: Any, names: dict[str, str]) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(state.plain(f"{names.get(run.account_id, run.account_id)}, run {run.id[:8]}"))
+        st.badge(words(run.status), color=widgets.state_colour(run.status))
+    about = [words(run.type), f"initiated from {run.initiated_from or 'unknown'}"]
+    about += [part for part in (run.trigger, run.reason) if part]
+    widgets.sentence(" · ".join(about))
+    widgets.moment(run.created_at, "Created ")
+    if run.events:
+        widgets.chart(timeline_figure(run, state.theme()), timeline_alt(run), "timeline_chart")
+    if run.is_open:
+        _while_open(run)
+    fills = fills_table(run)
+    if len(fills):
+        widgets.chart(fills_figure(run, state.theme()), fills_alt(run), "fills_chart")
+        widgets.table(fills, fills_alt(run))
+        widgets.download(fills, "fills", run.id[:8], key="download_fills")
+    else:
+        st.caption("This run has no orders.")
+    refused = refused_table(run)
+    if len(refused):
+        st.markdown("**Failed and skipped**")
+        widgets.table(refused, f"{count_of(len(refused), 'order')} failed or skipped, each with its reason.")
+    if run.events:
+        with st.expander("Steps as a table", icon=":material/table_rows:", on_change="rerun", key="steps_rows") as rows:
+            if rows.open:
+                widgets.table(timeline_table(run), timeline_alt(run))
+
+
+def _while_open(run: Any) -> None:
+    with st.container(horizontal=True):
+        if state.desk().simulation is not None:
+            sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE)
+        if st.button("Cancel run", icon=":material/cancel:", key="cancel_run"):
+            _confirm_cancel(run)
+
+
+@st.dialog("Cancel run", icon=":material/cancel:")
+def _confirm_cancel(run: Any) -> None:
+    planned = sum(line.notional for line in run.plan)
+    st.markdown(
+        f"Run **{run.id[:8]}** with {count_of(len(run.plan), 'planned order')} for {state.plain(money(planned))}. "
+        "Open orders are canceled; what was filled stays."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Back", key="cancel_back"):
+            st.rerun()
+        if st.button("Cancel run", type="primary", key="cancel_confirm"):
+            state.cancel_run(run.id)
+            st.rerun()

@@ -1,0 +1,90 @@
+"""What every page shows beside itself: account, mode, market, instant, price feed, and the simulated clock."""
+
+from datetime import datetime, timedelta
+
+import state
+import streamlit as st
+import widgets
+
+from driftdesk import Mode
+from driftdesk.figures import new_york, same_time_later, utc
+
+BADGES = {
+    Mode.SIMULATED: ("Simulated", ":material/science:", "blue"),
+    Mode.SANDBOX: ("Sandbox", ":material/deployed_code:", "violet"),
+    Mode.REMOTE: ("Remote", ":material/lan:", "gray"),
+    Mode.LIVE: ("LIVE", ":material/bolt:", "orange"),
+}
+
+
+def show(title: str) -> None:
+    """Draw the sidebar for the page called `title`."""
+    with st.sidebar:
+        state.choose_default_account()
+        st.selectbox(
+            "Account",
+            list(state.labels()),
+            key=state.ACCOUNT,
+            bind="query-params",
+        )
+        if title == "Drift":
+            st.selectbox(
+                "Compare with",
+                [state.FOLLOWED, *dict.fromkeys(portfolio.name for portfolio in state.desk().portfolios())],
+                key=state.COMPARE,
+                bind="query-params",
+                help="Measure the account against another portfolio; nothing is changed.",
+            )
+        clock = state.desk().clock()
+        label, icon, colour = BADGES[state.desk().mode]
+        with st.container(horizontal=True, gap="small"):
+            st.badge(label, icon=icon, color=colour, help=state.desk().label)
+            market, explained = market_state(clock)
+            st.badge(market, icon=":material/schedule:", color="blue" if clock.is_open else "gray", help=explained)
+        widgets.moment(clock.timestamp, "As of ")
+        st.caption(state.plain(f"Prices: {clock.feed or 'not named by the backend'}"))
+        if state.desk().simulation is not None:
+            _advance(clock.timestamp, clock.next_open)
+
+
+def market_state(clock: object) -> tuple[str, str]:
+    """Whether the market is open, in a few words, and the instant of the next change with its UTC."""
+    if clock.is_open:
+        left = span(clock.next_close - clock.timestamp)
+        return f"Open, closes in {left}", f"Closes {new_york(clock.next_close)} New York, {utc(clock.next_close)}"
+    return (
+        f"Closed, opens in {span(clock.next_open - clock.timestamp)}",
+        f"Opens {new_york(clock.next_open)} New York, {utc(clock.next_open)}",
+    )
+
+
+def span(length: timedelta) -> str:
+    """``2 d 3 h``, ``1 h 12 min`` or ``5 min``, rounded up to the minute."""
+    minutes = -(-int(length.total_seconds()) // 60)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
+
+
+def _advance(now: datetime, next_open: datetime) -> None:
+    st.caption("Advance the simulated clock")
+    advance_button("Next open", next_open)
+    day, month = st.columns(2, gap="small")
+    with day:
+        advance_button("1 day", same_time_later(now, days=1))
+    with month:
+        advance_button("1 month", same_time_later(now, months=1))
+
+
+def advance_button(label: str, to: datetime) -> None:
+    """A button for one target instant. The instant is part of its key: a second click on a button that has done its
+    work reaches nothing, so three quick clicks make one advance (rules.md 11)."""
+    st.button(
+        label,
+        key=f"advance_{label}_{to.isoformat()}",
+        on_click=state.advance,
+        args=(to,),
+        width="stretch",
+        help=f"To {new_york(to)} New York, {utc(to)}",
+    )

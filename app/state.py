@@ -1,0 +1,219 @@
+"""The only file that touches session, cache and secrets: the desk, what is shown of it, and what a click starts."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from driftdesk import AccountView, BackendError, Desk, DriftdeskError, Preview, StateError, connect, translate
+from driftdesk.figures import Theme, theme_of, worst_first
+
+ACCOUNT, COMPARE, RUN = "account", "compare", "run"
+FOLLOWED = "its own"
+
+
+def _close(desk: Desk) -> None:
+    desk.close()
+
+
+@st.cache_resource(max_entries=1, on_release=_close, show_spinner="Opening the desk. The first time makes its history.")
+def desk() -> Desk:
+    """The one connection of this process; every browser tab sees the same world through it."""
+    return connect(
+        os.environ.get("DRIFTDESK_BACKEND", "embedded"),
+        data=os.environ.get("DRIFTDESK_DATA") or None,
+        prices=os.environ.get("DRIFTDESK_PRICES") or None,
+        column=os.environ.get("DRIFTDESK_COLUMN") or None,
+    )
+
+
+# Sidebar and page of one script run read the book together; two seconds bound how stale another tab may be.
+@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
+def book() -> tuple[AccountView, ...]:
+    """Every account with its drift, by name."""
+    return tuple(sorted(desk().book(), key=lambda view: label_of(view).casefold()))
+
+
+@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+def runs(account_id: str | None = None) -> tuple[Any, ...]:
+    """The newest runs, of one account or of all."""
+    return desk().runs(account_id=account_id, max_items=500)
+
+
+def refresh() -> None:
+    """Forget what was read: something was written."""
+    book.clear()
+    runs.clear()
+
+
+def theme() -> Theme:
+    """The palette of the appearance that the browser shows."""
+    return theme_of(st.context.theme.type)
+
+
+def label_of(view: AccountView) -> str:
+    """What the account is called in lists and links; its number where it has no name."""
+    return str(view.account.name or view.account.account_number)
+
+
+def labels() -> dict[str, AccountView]:
+    """Accounts by a short label that is stable, because links carry it; a name that repeats gets its number."""
+    found: dict[str, AccountView] = {}
+    for view in book():
+        label = label_of(view)
+        found[label if label not in found else f"{label} ({view.account.account_number})"] = view
+    return found
+
+
+def choose_default_account() -> None:
+    """On the first visit without an account in the link: the one that is furthest outside its bands."""
+    if ACCOUNT not in st.session_state and ACCOUNT not in st.query_params:
+        worst = sorted(worst_first(book()), key=lambda view: view.drift is None)
+        found = [label for label, view in labels().items() if worst and view.account.id == worst[0].account.id]
+        if found:
+            st.query_params[ACCOUNT] = found[0]
+
+
+def chosen_account() -> str | None:
+    """The label of the account chosen in the sidebar."""
+    label: str | None = st.session_state.get(ACCOUNT)
+    return label
+
+
+def account() -> AccountView:
+    """The account chosen in the sidebar; stops the page with a sentence where there is none."""
+    view = labels().get(chosen_account() or "")
+    if view is None:
+        st.info("There is no account to show yet." if not book() else "Choose an account in the sidebar.")
+        st.stop()
+    return view
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Show whatever driftdesk refuses as one sentence, here and nowhere else."""
+    try:
+        yield
+    except DriftdeskError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """`text` with the characters escaped that Markdown would read as markup: names and messages are not ours."""
+    return "".join(f"\\{character}" if character in "\\`*_[]$~:#<>|" else character for character in text)
+
+
+def say(text: str, kind: str = "done") -> None:
+    """Keep a sentence for the next drawing of the page: `done` shows as a toast, `problem` stays on the page."""
+    st.session_state.setdefault("_said", []).append((kind, text))
+
+
+def show_said() -> None:
+    """Show the sentences kept by `say`, once."""
+    for kind, text in st.session_state.pop("_said", []):
+        if kind == "done":
+            st.toast(plain(text), icon=":material/check_circle:")
+        else:
+            st.warning(plain(text), icon=":material/warning:")
+
+
+def advance(to: datetime) -> None:
+    """Advance the simulated clock to the instant that the page showed: pressing again means the same instant."""
+    bar = st.sidebar.progress(0.0, text="Advancing the clock")
+    try:
+        desk().simulation.advance(to=to, progress=lambda done, _now: bar.progress(min(done, 1.0)))
+    except DriftdeskError as error:
+        say(str(error), "problem")
+    finally:
+        bar.empty()
+        refresh()
+
+
+def open_review(preview: Preview) -> None:
+    """Keep the run key for this preview; the same key until it succeeds, a new one for other orders."""
+    kept = st.session_state.get("_review")
+    if kept is None or kept["hash"] != preview.hash:
+        kept = {"hash": preview.hash, "key": uuid.uuid4().hex}
+    st.session_state["_review"] = {**kept, "open": True, "create": False, "problem": None}
+
+
+def review() -> dict[str, Any]:
+    """The review that is open: hash, key, whether Create was pressed, and the sentence of the last refusal."""
+    return dict(st.session_state.get("_review") or {"open": False, "create": False})
+
+
+def close_review() -> None:
+    """Close the dialog and keep its key, so that trying again cannot make a second run."""
+    if "_review" in st.session_state:
+        st.session_state["_review"]["open"] = False
+
+
+def press_create() -> None:
+    """Lock the dialog: from here on its button is disabled, and only this press creates."""
+    st.session_state["_review"]["create"] = True
+
+
+def create_run(preview: Preview) -> str | None:
+    """Create the run that was reviewed; its id, or None with the reason kept for the dialog or the page."""
+    kept = st.session_state["_review"]
+    try:
+        run = desk().create_run(preview, idempotency_key=kept["key"])
+    except DriftdeskError as error:
+        kept["create"] = False
+        if isinstance(error, StateError) or getattr(error, "status", None) in (409, 422):
+            # Other orders than the reviewed ones would be sent: back to the page, which has planned afresh.
+            kept["open"] = False
+            say(str(error), "problem")
+        else:
+            retry = " Creating again is safe: the run key is the same." if isinstance(error, BackendError) else ""
+            kept["problem"] = f"{error}{retry}"
+        return None
+    finally:
+        refresh()
+    del st.session_state["_review"]
+    say(f"Run {run.id[:8]} created.")
+    return str(run.id)
+
+
+def cancel_run(run_id: str) -> None:
+    """Cancel a run; a refusal becomes a sentence on the page."""
+    try:
+        desk().cancel_run(run_id)
+        say(f"Run {run_id[:8]} canceled.")
+    except DriftdeskError as error:
+        say(str(error), "problem")
+    finally:
+        refresh()
+
+
+def selected_run() -> str | None:
+    """The run named in the link."""
+    return st.query_params.get(RUN)
+
+
+def select_run(key: str, ids: list[str]) -> None:
+    """Put the run of the selected row of the table `key` into the link, or take it out."""
+    rows = st.session_state[key].selection.rows
+    if rows and rows[0] < len(ids):
+        st.query_params[RUN] = ids[rows[0]]
+    else:
+        st.query_params.pop(RUN, None)
+
+
+def portfolio_named(name: str | None) -> Any:
+    """The portfolio of that name, None where there is none."""
+    return next((portfolio for portfolio in desk().portfolios() if portfolio.name == name), None)
+
+
+def chosen_portfolio(key: str) -> Any:
+    """The portfolio chosen in the select box `key`, None for the account's own."""
+    return portfolio_named(st.session_state.get(key))
+
+
+def desk_model(portfolio: Any) -> Any:
+    """A portfolio of the backend as the engine sees it."""
+    return translate.to_portfolio(portfolio)

@@ -1,0 +1,92 @@
+"""One account against its targets and bands."""
+
+import state
+import streamlit as st
+import widgets
+
+from driftdesk.figures import (
+    Scale,
+    count_of,
+    drift_alt,
+    drift_figure,
+    drift_table,
+    money,
+    near_edge,
+    percent,
+    signed_points,
+    symbol_text,
+)
+
+view = state.account()
+chosen = state.chosen_portfolio(state.COMPARE)
+other = chosen is not None and (view.portfolio is None or chosen.id != view.portfolio.id)
+if view.problem and not other:
+    st.error(state.plain(view.problem), icon=":material/error:")
+    st.stop()
+if view.drift is None and not other:
+    st.info("This account follows no portfolio. Choose one under “Compare with” to measure it.")
+    st.stop()
+
+preview = state.desk().preview(view.account.id, model=state.desk_model(chosen) if other else None)
+report = preview.before
+banded = [row for row in report.rows if row.band is not None]
+worst = report.rows[0]
+near = sum(map(near_edge, report.rows))
+used = percent(worst.band_used, 0) if worst.band_used is not None else ""
+rebalanced = view.subscription.last_rebalanced_at if view.subscription else None
+change = report.equity - view.account.last_equity
+
+widgets.metrics(
+    [
+        ("Equity", money(report.equity), f"{money(change)} since the last close", "gray"),
+        (
+            "Outside band",
+            f"{len(report.breached)} of {len(banded)}",
+            f"{near} near the edge",
+            "orange" if report.breached or near else "gray",
+        ),
+        (
+            "Largest drift",
+            f"{symbol_text(worst.symbol)} {signed_points(worst.drift)}",
+            f"{used} of its band" if used else "no band",
+            "orange" if worst.breached else "gray",
+        ),
+        (
+            "Turnover to target",
+            percent(preview.turnover),
+            f"{count_of(len(preview.plan.orders), 'order')}, one way",
+            "gray",
+        ),
+    ]
+)
+if other:
+    st.info(f"Measured against {state.plain(chosen.name)}, which this account does not follow.")
+else:
+    decision = state.desk().decide(view)
+    with st.container(border=True):
+        st.markdown(state.plain(decision.summary))
+        if rebalanced is not None:
+            widgets.moment(rebalanced, "Last full rebalance ")
+
+with st.container(border=True):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader("Current weight against band")
+        scale = st.segmented_control(
+            "Scale",
+            [scale.value for scale in Scale],
+            default=Scale.WEIGHT.value,
+            required=True,
+            key="scale",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    st.markdown(widgets.DRIFT_LEGEND)
+    widgets.chart(drift_figure(report, Scale(scale), state.theme()), drift_alt(report), "drift_chart")
+
+frame = drift_table(report)
+with st.expander("Same numbers as a table", icon=":material/table_rows:", on_change="rerun", key="drift_rows") as rows:
+    if rows.open:
+        widgets.table(frame, drift_alt(report))
+with st.container(horizontal=True):
+    widgets.download(frame, "drift", state.label_of(view), key="download_drift")
+    st.page_link("views/preview.py", label="Preview the orders", icon=":material/fact_check:")

@@ -1,0 +1,84 @@
+"""The whole book: what stands outside its bands, what needs a person, and what ran last."""
+
+from datetime import timedelta
+
+import state
+import streamlit as st
+import widgets
+
+from driftdesk.figures import (
+    attention,
+    book_alt,
+    book_figure,
+    book_table,
+    count_of,
+    equity_of,
+    money,
+    new_york,
+    runs_alt,
+    runs_figure,
+    runs_table,
+    standing,
+    words,
+)
+
+RECENT = timedelta(days=30)
+LISTED = 6
+
+views, runs = state.book(), state.runs()
+names = {view.account.id: label for label, view in state.labels().items()}
+outside = [view for view in views if standing(view) == "Outside band"]
+near = sum(standing(view) == "Near the edge" for view in views)
+equity, cash = sum(map(equity_of, views)), sum(view.snapshot.cash for view in views)
+open_runs = [run for run in runs if run.is_open]
+last = runs[0] if runs else None
+
+widgets.metrics(
+    [
+        ("Equity", money(equity, cents=False), count_of(len(views), "account"), "gray"),
+        (
+            "Accounts outside band",
+            f"{len(outside)} of {len(views)}",
+            f"{near} near the edge",
+            "orange" if near else "gray",
+        ),
+        ("Open runs", str(len(open_runs)), f"last {new_york(last.created_at)}" if last else "none yet", "gray"),
+        ("Cash", money(cash, cents=False), f"{cash / equity:.2%} of equity" if equity else "", "gray"),
+    ]
+)
+
+st.subheader("Accounts, worst first")
+book = book_table(views)
+widgets.table(book, book_alt(views))
+widgets.download(book, "accounts", key="download_accounts")
+
+left, right = st.columns(2, gap="medium")
+with left, st.container(border=True):
+    st.subheader("Needs attention")
+    found = attention(views, runs, state.desk().clock().timestamp - RECENT)
+    if not found:
+        st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
+    for item in found[:LISTED]:
+        page, label = ("views/drift.py", names[item.account_id])
+        link = {state.ACCOUNT: label}
+        if item.run_id is not None:
+            page, link = "views/runs.py", {**link, state.RUN: item.run_id}
+        st.page_link(page, label=state.plain(item.text), icon=widgets.ATTENTION_ICONS[item.kind], query_params=link)
+    if len(found) > LISTED:
+        st.caption(f"and {len(found) - LISTED} more in the tables.")
+with right, st.container(border=True):
+    st.subheader("Worst band used")
+    widgets.chart(book_figure(views, state.theme()), book_alt(views), "book_chart")
+
+with st.container(border=True):
+    st.subheader("Recent runs")
+    if runs:
+        st.markdown(widgets.RUNS_LEGEND)
+        widgets.chart(runs_figure(runs, state.theme()), runs_alt(runs), "book_runs_chart")
+        recent = runs[:LISTED]
+        widgets.table(runs_table(recent, names), runs_alt(recent))
+        st.page_link(
+            "views/runs.py", label=f"All runs, last one {words(last.status).lower()}", icon=":material/receipt_long:"
+        )
+    else:
+        st.caption("No runs yet. Preview an account to create the first one.")

@@ -1,0 +1,75 @@
+"""The orders that a run would send, and the way to create it: controls, preview, review, create."""
+
+import review
+import state
+import streamlit as st
+import widgets
+
+from driftdesk.figures import (
+    Scale,
+    before_after_alt,
+    before_after_figure,
+    count_of,
+    orders_alt,
+    orders_figure,
+    orders_table,
+    skipped_table,
+)
+
+view = state.account()
+choice = review.controls(view)
+preview = state.desk().preview(
+    view.account.id,
+    model=choice.model,
+    run_type=choice.run_type,
+    amount=choice.amount,
+    options=choice.options,
+    min_notional=choice.min_notional,
+)
+orders = preview.plan.orders
+widgets.preview_metrics(preview)
+for warning in preview.warnings:
+    st.warning(state.plain(warning), icon=":material/warning:")
+
+frame = orders_table(preview)
+if orders:
+    widgets.table(frame, orders_alt(preview))
+else:
+    st.info("There is nothing to send: every holding is where these choices want it.")
+
+obstacle = review.obstacle(view, choice)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.button(
+        f"Review {count_of(len(orders), 'order')}",
+        type="primary",
+        icon=":material/checklist:",
+        disabled=not orders or obstacle is not None,
+        on_click=state.open_review,
+        args=(preview,),
+        key="review",
+    )
+    if orders:
+        widgets.download(frame, "orders", state.label_of(view), key="download_orders")
+if obstacle is not None:
+    st.info(state.plain(obstacle), icon=":material/info:")
+
+skipped = skipped_table(preview)
+if len(skipped):
+    title = f"{count_of(len(skipped), 'order')} skipped"
+    with st.expander(title, icon=":material/filter_alt_off:", on_change="rerun", key="skipped_rows") as rows:
+        if rows.open:
+            widgets.table(skipped, f"{title}, each with its reason.")
+
+before, notionals = st.tabs(["Before and after", "Order sizes"], key="preview_charts", on_change="rerun")
+with before:
+    if before.open:
+        st.markdown(":small[○ now &emsp; ● after the orders &emsp; ▭ allowed band &emsp; **|** target]")
+        widgets.chart(
+            before_after_figure(preview, Scale.DRIFT, state.theme()), before_after_alt(preview), "before_after_chart"
+        )
+with notionals:
+    if notionals.open:
+        widgets.chart(orders_figure(preview, state.theme()), orders_alt(preview), "orders_chart")
+
+if state.review()["open"] and orders and obstacle is None:
+    review.confirm(preview, view)

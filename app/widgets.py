@@ -1,0 +1,156 @@
+"""Pieces that several pages show: charts and tables with their words, badges, metrics, times and downloads."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import state
+import streamlit as st
+
+from driftdesk import Preview
+from driftdesk.figures import CHART_CONFIG, count_of, csv_text, file_name, money, new_york, percent, utc
+
+PERCENT = st.column_config.NumberColumn(format="%.2f%%", width="small")
+MONEY = st.column_config.NumberColumn(format="dollar", step=0.01)
+COLUMNS = {
+    **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %", "Weight now %", "Weight after %"), PERCENT),
+    **dict.fromkeys(("Equity", "Cash", "Value", "Notional", "Traded", "Planned notional", "Filled notional"), MONEY),
+    "Price": st.column_config.NumberColumn(format="$%,.2f", width="small"),
+    "Planned price": st.column_config.NumberColumn(format="$%.4f"),
+    "Average price": st.column_config.NumberColumn(format="$%.4f"),
+    "Drift pp": st.column_config.NumberColumn(format="%+.2f", width="small"),
+    "Drift % of target": st.column_config.NumberColumn(format="%+.1f%%", width="small"),
+    "Band used %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
+    "Filled %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
+    "Slippage bp": st.column_config.NumberColumn(format="%+.1f", width="small"),
+    "Quantity": st.column_config.NumberColumn(format="%,.4f", width="small"),
+    "Filled quantity": st.column_config.NumberColumn(format="%,.4f"),
+    "Why": st.column_config.TextColumn(width="large"),
+    "What happened": st.column_config.TextColumn(width="large"),
+    **dict.fromkeys(
+        ("Created", "Last rebalanced", "Time", "Filled at"),
+        st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="America/New_York"),
+    ),
+}
+RUNS_LEGEND = (
+    ":small[● completed &emsp; ◇ ○ open &emsp; — canceled &emsp; :orange[✖] failed &emsp; "
+    ":orange[■] sold &emsp; :blue[■] bought]"
+)
+BADGES = {
+    "Side": ["▼ Sell", "▲ Buy"],
+    "Standing": ["Problem", "Outside band", "Near the edge", "Inside", "No portfolio"],
+    "Status": ["Over its band", "Under its band", "In band", "No target"],
+    "State": ["Error", "Timeout", "Queued", "In progress"],
+}
+BADGE_COLOURS = {
+    "Side": ["orange", "blue"],
+    "Standing": ["orange", "orange", "gray", "gray", "gray"],
+    "Status": ["orange", "blue", "gray", "gray"],
+    "State": ["orange", "orange", "blue", "blue"],
+}
+ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
+# Longer tables scroll inside themselves.
+ALL_ROWS = 15
+HIDDEN = ("Account id", "Run", "Line", "Client order id")
+DRIFT_LEGEND = (
+    ":small[:orange[**▶**] over its band, sell &emsp; :blue[**◀**] under its band, buy &emsp; ◇ inside, past 80% of "
+    "the band &emsp; ● inside &emsp; ✕ no target &emsp; ▭ allowed band &emsp; **|** target]"
+)
+
+
+def chart(figure: go.Figure, alt: str, key: str) -> None:
+    """A chart as wide as its place, with its takeaway for those who do not see it."""
+    st.plotly_chart(figure, width="stretch", config=CHART_CONFIG, alt=alt, key=key)
+
+
+def _shown(frame: pd.DataFrame, hide: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    # Hidden columns would still be sent to the browser, so they are dropped.
+    shown = frame.drop(columns=[name for name in hide if name in frame.columns])
+    config: dict[str, Any] = {name: COLUMNS[name] for name in shown.columns if name in COLUMNS}
+    for name in BADGES.keys() & set(shown.columns):
+        shown = shown.assign(**{name: [[value] for value in shown[name]]})
+        others = [value for [value] in shown[name] if value not in BADGES[name]]
+        config[name] = st.column_config.MultiselectColumn(
+            options=[*BADGES[name], *dict.fromkeys(others)],
+            color=[*BADGE_COLOURS[name], *("gray" for _ in dict.fromkeys(others))],
+        )
+    return shown, config
+
+
+def table(frame: pd.DataFrame, alt: str, *, hide: Sequence[str] = HIDDEN, **options: Any) -> None:
+    """A table without its index and without the columns in `hide`; `options` go to the table element."""
+    shown, config = _shown(frame, hide)
+    defaults = {"placeholder": "", "height": "content" if len(frame) <= ALL_ROWS else 560}
+    st.dataframe(shown, hide_index=True, column_config=config, alt=alt, **{**defaults, **options})
+
+
+def selection_key(name: str, ids: Iterable[str]) -> str:
+    """A key that changes with the rows: a selection is kept by position and would slip to another row otherwise."""
+    return f"{name}_{hashlib.sha256('|'.join(ids).encode()).hexdigest()[:12]}"
+
+
+def download(frame: pd.DataFrame, *names: str, key: str) -> None:
+    """A button that gives the whole table as CSV; the file is made only when it is asked for."""
+    st.download_button(
+        "Download CSV",
+        data=lambda: csv_text(frame),
+        file_name=file_name(*names),
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def metrics(items: Sequence[tuple[str, str, str, str]], across: int = 4) -> None:
+    """Cards of (label, value, line below, colour of that line), `across` of them side by side where there is room."""
+    with st.grid(across, gap="small", min_column_width=140):
+        for label, value, below, colour in items:
+            st.metric(label, value, below or None, delta_color=colour, delta_arrow="off", border=True, height="stretch")
+
+
+def moment(at: datetime, before: str = "") -> None:
+    """An instant in New York time; UTC when pointed at."""
+    st.caption(f"{before}{new_york(at)} New York", help=utc(at))
+
+
+def preview_metrics(preview: Preview) -> None:
+    """What the orders come to."""
+    orders, equity = preview.plan.orders, preview.before.equity
+    share = percent(preview.cash_after / equity) if equity else ""
+    metrics(
+        [
+            ("Orders", str(len(orders)), f"{len(preview.plan.skipped)} skipped", "gray"),
+            ("Sells", money(preview.sells_total), count_of(len(preview.plan.sells), "order"), "orange"),
+            ("Buys", money(preview.buys_total), count_of(len(preview.plan.buys), "order"), "blue"),
+            ("Cash after", money(preview.cash_after), f"{share} of equity", "gray"),
+            ("Turnover", percent(preview.turnover), "one way", "gray"),
+            ("Estimated cost", money(preview.estimated_cost), _cost(preview), "gray"),
+        ],
+        across=3,
+    )
+
+
+def _cost(preview: Preview) -> str:
+    traded = preview.sells_total + preview.buys_total
+    return f"{preview.estimated_cost / traded * 10_000:.1f} bp of trades" if traded else "no trades"
+
+
+def sentence(text: str) -> None:
+    """A sentence of the desk's own, as plain text."""
+    st.markdown(state.plain(text))
+
+
+def link(**parameters: str) -> dict[str, str]:
+    """Query parameters that keep the chosen account and add `parameters`."""
+    return {state.ACCOUNT: state.chosen_account() or "", **parameters}
+
+
+def state_colour(status: str) -> str:
+    """The badge colour of a run's status: orange asks for a look, blue is under way."""
+    if status in ("ERROR", "TIMEOUT"):
+        return "orange"
+    return "blue" if status in ("QUEUED", "IN_PROGRESS") else "gray"

@@ -1,0 +1,83 @@
+"""driftdesk: drift against bands, a preview of the orders, runs from start to fill.
+
+The names below are the public face: what pages and notebooks use, and all that they use beside `driftdesk.figures`.
+They load when first asked for, so that a command which needs no backend does not wait for one.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from driftdesk.connect import connect, connect_from_environment
+    from driftdesk.desk import AccountView, Desk, Mode
+    from driftdesk.engine.plan import Options, RunType, Toward
+    from driftdesk.engine.preview import Preview
+    from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
+    from driftdesk.files import read_holdings, read_portfolio
+    from driftdesk.whatif import WhatIf, what_if, what_if_of
+
+__all__ = [
+    "AccountView",
+    "BackendError",
+    "DataError",
+    "Desk",
+    "DriftdeskError",
+    "InputError",
+    "Mode",
+    "NotFound",
+    "Options",
+    "Preview",
+    "PreviewMoved",
+    "RunType",
+    "StateError",
+    "Toward",
+    "WhatIf",
+    "connect",
+    "connect_from_environment",
+    "read_holdings",
+    "read_portfolio",
+    "what_if",
+    "what_if_of",
+]
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "connect": ("connect", "connect_from_environment"),
+    "desk": ("AccountView", "Desk", "Mode"),
+    "engine.plan": ("Options", "RunType", "Toward"),
+    "engine.preview": ("Preview",),
+    "errors": (
+        "BackendError",
+        "DataError",
+        "DriftdeskError",
+        "InputError",
+        "NotFound",
+        "PreviewMoved",
+        "StateError",
+    ),
+    "files": ("read_holdings", "read_portfolio"),
+    "whatif": ("WhatIf", "what_if", "what_if_of"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(importlib.import_module(f"driftdesk.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'driftdesk' has no attribute {name!r}")
+
+
+class _Face(ModuleType):
+    """Importing `driftdesk.connect` would bind that module over the public function of the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -1,0 +1,1 @@
+"""Be a backend: a complete local implementation of the APIs, over a store, a simulated exchange and a clock."""

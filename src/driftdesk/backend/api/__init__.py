@@ -1,0 +1,52 @@
+"""The backend over HTTP: thin routers around the service, one shape of error, documentation under /docs."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Response
+
+from driftdesk.backend.api import accounts, errors, market, rebalancing, simulation
+from driftdesk.backend.api.auth import Credentials
+from driftdesk.backend.api.edge import Edge
+
+if TYPE_CHECKING:
+    from driftdesk.backend.service import Service
+
+__all__ = ["Credentials", "create_app"]
+
+
+class _DocumentedApp(FastAPI):
+    """A FastAPI whose documentation names the two ways to send credentials, which the edge checks."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schema.setdefault("components", {})["securitySchemes"] = {
+                "basic": {"type": "http", "scheme": "basic"},
+                "key": {"type": "apiKey", "in": "header", "name": "APCA-API-KEY-ID"},
+                "secret": {"type": "apiKey", "in": "header", "name": "APCA-API-SECRET-KEY"},
+            }
+            schema["security"] = [{"basic": []}, {"key": [], "secret": []}]
+        return self.openapi_schema or {}
+
+
+def create_app(service: "Service", credentials: Credentials) -> FastAPI:
+    """The ASGI app that serves `service` to the holder of `credentials`; needs no lifespan."""
+    app = _DocumentedApp(
+        title="driftdesk",
+        summary="Portfolios, drift, runs and a simulated exchange, compatible with the rebalancing API.",
+        version="1",
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(Edge, credentials=credentials)
+    errors.register(app)
+    for module in (rebalancing, accounts, market, simulation):
+        app.include_router(module.router)
+    app.add_api_route("/health", _health, summary="Whether the backend answers", tags=["health"])
+    return app
+
+
+async def _health() -> Response:
+    return Response('{"status":"ok"}', media_type="application/json")

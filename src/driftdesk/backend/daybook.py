@@ -1,0 +1,49 @@
+"""Closing a session: one row an account with its equity, its cash and the money that came in that day."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, insert, select
+
+from driftdesk.backend.store.tables import accounts, equity_days, flows, positions
+from driftdesk.backend.world import World
+from driftdesk.engine.snapshot import Symbol
+from driftdesk.money import ZERO, exact, round_cents
+
+_LAST_CLOSED = "last_closed_session"
+
+
+@exact
+def close_day(world: World, now: datetime) -> None:
+    """Write the day of the last session that has closed by `now`, once. A holding without a price counts as zero."""
+    session = world.sessions.latest_opened(now)
+    if now < session.close or world.database.get_meta(_LAST_CLOSED) == session.date.isoformat():
+        return
+    with world.database.write() as connection:
+        # Valued at the close's prices, which stay in effect until the next open.
+        market = world.market(connection, session.close)
+        worth: dict[str, Decimal] = {}
+        for row in connection.execute(select(positions.c.account_id, positions.c.symbol, positions.c.quantity)):
+            price = market.quote(Symbol(row.symbol)).price or ZERO
+            worth[row.account_id] = worth.get(row.account_id, ZERO) + row.quantity * price
+        came_in = {
+            row.account_id: row.amount
+            for row in connection.execute(
+                select(flows.c.account_id, func.sum(flows.c.amount).label("amount"))
+                .where(flows.c.at > world.sessions.before(session.date).close, flows.c.at <= session.close)
+                .group_by(flows.c.account_id)
+            )
+        }
+        days = [
+            {
+                "account_id": row.id,
+                "session": session.date,
+                "equity": round_cents(row.cash + worth.get(row.id, ZERO)),
+                "cash": row.cash,
+                "flow": came_in.get(row.id, ZERO),
+            }
+            for row in connection.execute(select(accounts.c.id, accounts.c.cash).where(accounts.c.created_at <= now))
+        ]
+        if days:
+            connection.execute(insert(equity_days), days)
+        world.database.set_meta(_LAST_CLOSED, session.date.isoformat())

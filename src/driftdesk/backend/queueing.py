@@ -1,0 +1,116 @@
+"""Queueing a run: the one place where a row of `runs` is born, by the system or by a request."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from driftdesk.backend.runs.record import add_event
+from driftdesk.backend.store.tables import portfolios, runs, subscriptions
+from driftdesk.backend.world import World
+from driftdesk.engine.planner import RunType
+from driftdesk.errors import StateError
+from driftdesk.wire.runs import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRun:
+    """What an evaluation asks for: the kind of run, and the sentence that explains it."""
+
+    type: RunType
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """The columns of a new run. `weights` and `conditions` are JSON texts as on the wire."""
+
+    account_id: str
+    portfolio_id: str
+    type: str
+    initiated_from: str
+    weights: str
+    conditions: str
+    subscription_id: str | None = None
+    amount: Decimal | None = None
+    trigger: str | None = None
+    options: str | None = None
+    preview_hash: str | None = None
+    preview_orders: str | None = None
+    max_change_percent: str | None = None
+
+
+def open_run_of(connection: Connection, account_id: str) -> str | None:
+    """The id of the account's QUEUED or IN_PROGRESS run, None without one."""
+    return connection.scalar(
+        select(runs.c.id).where(runs.c.account_id == account_id, runs.c.status.in_(["QUEUED", "IN_PROGRESS"]))
+    )
+
+
+def queue_run(world: World, connection: Connection, new: NewRun, now: datetime) -> str:
+    """Insert a QUEUED run, due at once; its id. StateError while the account has an open run (rules.md 5.4)."""
+    blocking = open_run_of(connection, new.account_id)
+    if blocking is not None:
+        raise StateError(
+            f"Account {new.account_id} has an open run {blocking}; only one is allowed at a time: wait or cancel it."
+        )
+    count = connection.scalar(select(func.count()).select_from(runs).where(runs.c.account_id == new.account_id))
+    run_id = world.new_id("run", new.account_id, count)
+    connection.execute(
+        insert(runs).values(
+            id=run_id,
+            account_id=new.account_id,
+            portfolio_id=new.portfolio_id,
+            subscription_id=new.subscription_id,
+            type=new.type,
+            amount=new.amount,
+            initiated_from=new.initiated_from,
+            status=RunStatus.QUEUED,
+            trigger=new.trigger,
+            weights=new.weights,
+            conditions=new.conditions,
+            options=new.options,
+            preview_hash=new.preview_hash,
+            preview_orders=new.preview_orders,
+            max_change_percent=new.max_change_percent,
+            skipped=json.dumps([]),
+            created_at=now,
+            updated_at=now,
+            due_at=now,
+        )
+    )
+    add_event(connection, run_id, now, RunStatus.QUEUED, None, new.trigger or "Created by request.")
+    return run_id
+
+
+def queue_system_run(
+    world: World, connection: Connection, subscription: Mapping[str, Any], run: SystemRun, now: datetime
+) -> str:
+    """Queue an automatic run of a subscription and clear the flags that it answers; its id."""
+    model = (
+        connection.execute(select(portfolios).where(portfolios.c.id == subscription["portfolio_id"])).mappings().one()
+    )
+    run_id = queue_run(
+        world,
+        connection,
+        NewRun(
+            account_id=subscription["account_id"],
+            portfolio_id=subscription["portfolio_id"],
+            subscription_id=subscription["id"],
+            type=run.type,
+            initiated_from="system",
+            trigger=run.trigger,
+            weights=model["weights"],
+            conditions=model["conditions"],
+        ),
+        now,
+    )
+    answered: dict[str, Any] = {"last_run_session": world.sessions.current_or_next(now).date}
+    if run.type is RunType.FULL_REBALANCE:
+        answered |= {"portfolio_changed": False, "subscription_created": False}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == subscription["id"]).values(answered))
+    return run_id

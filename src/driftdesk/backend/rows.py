@@ -1,0 +1,82 @@
+"""Rows of the store as messages of the wire."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from driftdesk.money import exact, round_price
+from driftdesk.wire.decisions import Decision
+from driftdesk.wire.orders import Order
+from driftdesk.wire.portfolios import Condition, Portfolio, Weight
+from driftdesk.wire.subscriptions import Subscription, Waiting
+
+Row = Mapping[str, Any]
+
+
+@exact
+def average_price(value: Decimal, quantity: Decimal) -> Decimal | None:
+    """Value per share, half-up to 0.0001 USD; None without shares."""
+    return round_price(value / quantity) if quantity else None
+
+
+def order_message(row: Row) -> Order:
+    """An order as seed 000 shows it; quantities filled are null for a rejected order."""
+    rejected = row["status"] == "rejected"
+    return Order(
+        id=row["id"],
+        client_order_id=row["client_order_id"],
+        created_at=row["submitted_at"],
+        updated_at=row["updated_at"],
+        submitted_at=row["submitted_at"],
+        filled_at=row["filled_at"],
+        expired_at=row["expired_at"],
+        canceled_at=row["canceled_at"],
+        failed_at=row["failed_at"],
+        symbol=row["symbol"],
+        notional=row["notional"],
+        qty=row["quantity"],
+        filled_qty=None if rejected else row["filled_quantity"],
+        filled_avg_price=average_price(row["filled_value"], row["filled_quantity"]),
+        side=row["side"],
+        status=row["status"],
+    )
+
+
+def portfolio_message(row: Row) -> Portfolio:
+    """A portfolio with its weights and conditions."""
+    return Portfolio(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        status=row["status"],
+        cooldown_days=row["cooldown_days"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        weights=tuple(Weight.model_validate(item) for item in json.loads(row["weights"])),
+        rebalance_conditions=tuple(Condition.model_validate(item) for item in json.loads(row["conditions"])),
+    )
+
+
+def subscription_message(row: Row) -> Subscription:
+    """A subscription as seed 000 shows it, with `updated_at` (rules.md 2.2) and what waits for its next evaluation."""
+    return Subscription(
+        id=row["id"],
+        account_id=row["account_id"],
+        portfolio_id=row["portfolio_id"],
+        last_rebalanced_at=row["last_rebalanced_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        waiting=Waiting(
+            portfolio_changed=row["portfolio_changed"],
+            subscription_created=row["subscription_created"],
+            uninvested_inflow=row["uninvested_inflow"],
+            last_evaluated=row["last_evaluated"].isoformat() if row["last_evaluated"] else None,
+            held=row["held"],
+        ),
+    )
+
+
+def decision_message(row: Row) -> Decision:
+    """A decision as it was recorded, with the run that came of it."""
+    return Decision.model_validate_json(row["body"]).model_copy(update={"run_id": row["run_id"]})

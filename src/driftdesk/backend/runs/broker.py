@@ -1,0 +1,56 @@
+"""What runs know of a broker: submit, find by client order id, cancel. Nothing else (architecture.md)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from driftdesk.engine.snapshot import AccountId, Side, Symbol
+from driftdesk.wire.orders import FINAL_ORDER_STATUSES, OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A market day order by `notional` (USD) or by `quantity` (shares), exactly one of them."""
+
+    account_id: AccountId
+    client_order_id: str
+    symbol: Symbol
+    side: Side
+    notional: Decimal | None = None
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order as the broker knows it. `filled_cash` is what it moved in USD, always positive."""
+
+    id: str
+    client_order_id: str
+    status: OrderStatus
+    filled_quantity: Decimal
+    filled_cash: Decimal
+    reason: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can happen to it any more."""
+        return self.status in FINAL_ORDER_STATUSES
+
+
+class Broker(Protocol):
+    """Where a run's orders go. `grace`: how long an order that was sent may be missing from `find`.
+
+    `submit` raises BackendError (Unavailable) when it is not known whether the order arrived.
+    """
+
+    grace: timedelta
+
+    def submit(self, request: OrderRequest, now: datetime) -> BrokerOrder: ...
+
+    def find(self, account_id: AccountId, client_order_ids: Collection[str]) -> dict[str, BrokerOrder]: ...
+
+    def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> None: ...
+
+    def next_update(self, account_id: AccountId, now: datetime) -> datetime: ...

@@ -1,0 +1,193 @@
+"""Reading and writing runs, their lines and their events; the only writer of a run's status."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from driftdesk.backend.rows import order_message
+from driftdesk.backend.runs.broker import OrderRequest
+from driftdesk.backend.runs.states import LineState, check_transition
+from driftdesk.backend.store.tables import orders, run_events, run_lines, runs, subscriptions
+from driftdesk.engine.planner import PlannedOrder, PlanRequest, RunType, SkippedOrder
+from driftdesk.engine.snapshot import AccountId, Side, Symbol
+from driftdesk.translate import from_skipped, to_conditions, to_options, to_planned, to_targets
+from driftdesk.wire.base import Message
+from driftdesk.wire.orders import Order
+from driftdesk.wire.orders import SkippedOrder as WireSkip
+from driftdesk.wire.portfolios import Condition, Weight
+from driftdesk.wire.runs import PlannedLine, RunOptions, RunStatus
+
+# After this many ERROR or TIMEOUT runs in a row automatic runs are held (rules.md 5.7).
+FAILURES_BEFORE_HOLD: Final = 3
+# Orders may move this many percent from their preview unless the request says otherwise (rules.md 6.6).
+DEFAULT_MAX_CHANGE: Final = Decimal(5)
+
+
+class OrderLists(Message):
+    """The two lists of orders of a run, as they stand on the wire."""
+
+    orders: tuple[Order, ...] = ()
+    failed_orders: tuple[Order, ...] = ()
+
+
+def plan_request(run: Mapping[str, Any], min_notional: Decimal) -> PlanRequest:
+    """What the run asks the planner for, from its stored columns."""
+    return PlanRequest(
+        targets=to_targets([Weight.model_validate(item) for item in json.loads(run["weights"])]),
+        conditions=to_conditions([Condition.model_validate(item) for item in json.loads(run["conditions"])]),
+        run_type=RunType(run["type"]),
+        amount=run["amount"],
+        options=to_options(RunOptions.model_validate_json(run["options"]) if run["options"] else None),
+        min_notional=min_notional,
+    )
+
+
+def lines_of(connection: Connection, run_id: str) -> list[RowMapping]:
+    """The run's lines in the order of sending."""
+    return list(
+        connection.execute(select(run_lines).where(run_lines.c.run_id == run_id).order_by(run_lines.c.line)).mappings()
+    )
+
+
+def set_status(
+    connection: Connection, run: Mapping[str, Any], status: RunStatus, now: datetime, text: str = "", **values: Any
+) -> None:
+    """Move the run along the transition table, with an event; StateError where the table has no such move."""
+    check_transition(run["status"], status)
+    connection.execute(update(runs).where(runs.c.id == run["id"]).values(status=status, updated_at=now, **values))
+    add_event(connection, run["id"], now, status, values.get("phase"), text)
+
+
+def add_event(
+    connection: Connection, run_id: str, now: datetime, status: str, phase: str | None = None, text: str = ""
+) -> None:
+    """Record what happened to a run."""
+    connection.execute(insert(run_events).values(run_id=run_id, at=now, status=status, phase=phase, text=text))
+
+
+def set_line(connection: Connection, line: RowMapping, state: LineState, **values: Any) -> None:
+    """Set where a line stands."""
+    connection.execute(
+        update(run_lines)
+        .where(run_lines.c.run_id == line["run_id"], run_lines.c.line == line["line"])
+        .values(state=state, **values)
+    )
+
+
+def store_plan(connection: Connection, run_id: str, planned: tuple[PlannedOrder, ...]) -> None:
+    """Write the lines of a plan before the first of them is sent (rules.md 7.2)."""
+    if planned:
+        connection.execute(
+            insert(run_lines),
+            [
+                {
+                    "run_id": run_id,
+                    "line": order.line,
+                    "symbol": order.symbol,
+                    "side": order.side,
+                    "notional": order.notional,
+                    "quantity": order.quantity,
+                    "price": order.price,
+                    "estimated_quantity": order.estimated_quantity,
+                    "reason": order.reason,
+                    "client_order_id": f"{run_id}-{order.line:03d}",
+                    "state": LineState.PLANNED,
+                }
+                for order in planned
+            ],
+        )
+
+
+def dump_skips(skips: tuple[SkippedOrder, ...], before: str = "[]") -> str:
+    """Skipped orders as the JSON text of the `skipped` column, added to those already there."""
+    return json.dumps(json.loads(before) + [from_skipped(skip).model_dump(mode="json") for skip in skips])
+
+
+def load_skips(text: str) -> tuple[WireSkip, ...]:
+    """The inverse of `dump_skips`."""
+    return tuple(WireSkip.model_validate(item) for item in json.loads(text))
+
+
+def load_preview(run: Mapping[str, Any]) -> tuple[PlannedOrder, ...] | None:
+    """The orders that were previewed when the run was created; None for a run without a preview."""
+    if run["preview_orders"] is None:
+        return None
+    return tuple(to_planned(PlannedLine.model_validate(item)) for item in json.loads(run["preview_orders"]))
+
+
+def max_change(run: Mapping[str, Any]) -> Decimal:
+    """How far (percent) an order may move from its preview (rules.md 6.6)."""
+    return Decimal(run["max_change_percent"]) if run["max_change_percent"] else DEFAULT_MAX_CHANGE
+
+
+def order_lists(connection: Connection, run_id: str) -> OrderLists:
+    """The run's orders and failed orders as they stand, in the order of sending."""
+    rows = (
+        connection.execute(
+            select(orders, run_lines.c.state)
+            .join(run_lines, orders.c.client_order_id == run_lines.c.client_order_id)
+            .where(run_lines.c.run_id == run_id)
+            .order_by(run_lines.c.line)
+        )
+        .mappings()
+        .all()
+    )
+    return OrderLists(
+        orders=tuple(order_message(row) for row in rows if row["state"] != LineState.FAILED),
+        failed_orders=tuple(order_message(row) for row in rows if row["state"] == LineState.FAILED),
+    )
+
+
+def write_order_list(connection: Connection, run_id: str) -> None:
+    """Keep the final orders with the run, so that a list of runs reads one table (rules.md 7.3)."""
+    text = order_lists(connection, run_id).model_dump_json()
+    connection.execute(update(runs).where(runs.c.id == run_id).values(order_list=text))
+
+
+def planned_order(line: RowMapping) -> PlannedOrder:
+    """A stored line as the planner's order."""
+    return PlannedOrder(
+        line=line["line"],
+        symbol=Symbol(line["symbol"]),
+        side=Side(line["side"]),
+        notional=line["notional"],
+        quantity=line["quantity"],
+        price=line["price"],
+        estimated_quantity=line["estimated_quantity"],
+        reason=line["reason"],
+    )
+
+
+def order_request(run: Mapping[str, Any], line: RowMapping) -> OrderRequest:
+    """What is sent for a line: by quantity where the plan says so, by notional otherwise."""
+    by_quantity = line["quantity"] is not None
+    return OrderRequest(
+        account_id=AccountId(run["account_id"]),
+        client_order_id=line["client_order_id"],
+        symbol=Symbol(line["symbol"]),
+        side=Side(line["side"]),
+        notional=None if by_quantity else line["sent_notional"] or line["notional"],
+        quantity=line["quantity"] if by_quantity else None,
+    )
+
+
+def note_outcome(connection: Connection, run: Mapping[str, Any], status: RunStatus, now: datetime) -> None:
+    """What a finished run changes on its subscription (rules.md 5.2, 5.6, 5.7)."""
+    if run["subscription_id"] is None:
+        return
+    mine = subscriptions.c.id == run["subscription_id"]
+    if status is RunStatus.COMPLETED_ADJUSTED:
+        values: dict[str, Any] = {"failures": 0, "uninvested_inflow": Decimal(0), "updated_at": now}
+        if run["type"] == RunType.FULL_REBALANCE:
+            values["last_rebalanced_at"] = now
+        connection.execute(update(subscriptions).where(mine).values(values))
+    elif run["initiated_from"] == "system" and status in (RunStatus.ERROR, RunStatus.TIMEOUT):
+        connection.execute(update(subscriptions).where(mine).values(failures=subscriptions.c.failures + 1))
+        held = f"{FAILURES_BEFORE_HOLD} automatic runs in a row failed; look at them and resume."
+        connection.execute(
+            update(subscriptions).where(mine, subscriptions.c.failures >= FAILURES_BEFORE_HOLD).values(held=held)
+        )

@@ -1,0 +1,253 @@
+"""One move of one run. No loop, no clock, no sending: what is to be sent is marked here and sent by `tick`.
+
+A run's plan is stored when it starts and not changed afterwards. Sells are sent and awaited; then the planned buys,
+reduced only when there is less cash than planned (rules.md 7.2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, update
+
+from driftdesk.backend.runs import record
+from driftdesk.backend.runs.broker import Broker, BrokerOrder, OrderRequest
+from driftdesk.backend.runs.states import ENDED_LINES, LineState, Phase
+from driftdesk.backend.store.tables import runs
+from driftdesk.backend.world import World
+from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, trim_buys
+from driftdesk.engine.preview import compare_plans, preview_hash
+from driftdesk.engine.snapshot import Side
+from driftdesk.errors import DriftdeskError
+from driftdesk.money import ZERO, format_decimal
+from driftdesk.wire.orders import OrderStatus
+from driftdesk.wire.runs import RunStatus
+
+# A row of the runs table, or one with the changes of this step laid over it.
+Run = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """An order that was marked SUBMITTING and is to be sent once its mark is committed."""
+
+    run_id: str
+    line: int
+    request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a step needs besides the run: the open transaction, the instant, and the name of this tick."""
+
+    connection: Connection
+    now: datetime
+    tick_id: str
+
+
+class Stepper:
+    """Steps runs of one world at one broker."""
+
+    def __init__(self, world: World, broker: Broker) -> None:
+        self.world = world
+        self.broker = broker
+
+    def step(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[Send]:
+        """Make the next move of `run`; `found` are its orders at the broker by client order id.
+
+        Returns the orders to send after the commit. Sets when the run is due next.
+        """
+        if run["status"] == RunStatus.QUEUED:
+            return self._start(moment, run)
+        lines = self._observe(moment, run, found)
+        if run["status"] == RunStatus.IN_PROGRESS:
+            return self._progress(moment, run, lines)
+        self._wind_down(moment, run, lines)
+        return []
+
+    def _start(self, moment: Moment, run: Run) -> list[Send]:
+        now, connection = moment.now, moment.connection
+        session = self.world.sessions.at(now)
+        if session is None or now > session.last_start:
+            self._look_again(moment, run, self.world.sessions.next_open(now))
+            return []
+        try:
+            plan, note, cash = self._replan(moment, run)
+        except DriftdeskError as problem:
+            record.set_status(connection, run, RunStatus.IN_PROGRESS, now, session=session.date)
+            return self._end(moment, {**run, "status": RunStatus.IN_PROGRESS}, RunStatus.ERROR, str(problem))
+        if plan is None:
+            record.set_status(connection, run, RunStatus.CANCELED, now, note, reason=note, canceled_at=now, due_at=None)
+            return []
+        record.store_plan(connection, run["id"], plan.orders)
+        start = {
+            "phase": Phase.SELLS,
+            "session": session.date,
+            "planned_cash": cash,
+            "skipped": record.dump_skips(plan.skipped),
+        }
+        record.set_status(connection, run, RunStatus.IN_PROGRESS, now, note, **start)
+        started = {**run, **start, "status": RunStatus.IN_PROGRESS}
+        lines = record.lines_of(connection, run["id"])
+        sends = self._mark(moment, started, [line for line in lines if line["side"] == Side.SELL])
+        return sends or self._progress(moment, started, lines)
+
+    def _replan(self, moment: Moment, run: Run) -> tuple[Plan | None, str, Decimal]:
+        """The plan at this instant, what changed since the preview, and the cash (USD) that is not reserved.
+
+        There is no plan where the orders moved further than the preview allows (rules.md 6.6).
+        """
+        request = record.plan_request(run, self.world.min_notional)
+        market = self.world.market(moment.connection, moment.now)
+        snapshot = self.world.snapshot(moment.connection, run["account_id"], request.targets.symbols, market)
+        cash = snapshot.cash - snapshot.reserved_cash
+        plan = plan_orders(snapshot, request)
+        previewed = record.load_preview(run)
+        if previewed is None or preview_hash(snapshot, request) == run["preview_hash"]:
+            return plan, "", cash
+        changes = compare_plans(previewed, plan.orders, record.max_change(run))
+        told = "; ".join(
+            f"{change.side} {change.symbol} {format_decimal(change.planned)} -> {format_decimal(change.replanned)}"
+            for change in changes
+        )
+        if all(change.allowed for change in changes):
+            return plan, f"Prices or holdings moved since the preview: {told}." if told else "", cash
+        return None, f"The orders moved too far from the preview ({told}); preview again and create a new run.", cash
+
+    def _observe(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[RowMapping]:
+        for line in record.lines_of(moment.connection, run["id"]):
+            order = found.get(line["client_order_id"])
+            if order is None or line["state"] not in (LineState.SUBMITTING, LineState.SUBMITTED):
+                continue
+            if not order.final:
+                state = LineState.SUBMITTED
+            elif order.status is OrderStatus.FILLED or order.filled_quantity > ZERO:
+                state = LineState.FILLED
+            else:
+                state = LineState.FAILED
+            if state != line["state"]:
+                record.set_line(moment.connection, line, state)
+        return record.lines_of(moment.connection, run["id"])
+
+    def _progress(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+        lost = [line for line in lines if self._lost(moment, line)]
+        if lost:
+            return self._mark(moment, run, lost)
+        sells_ended = all(line["state"] in ENDED_LINES for line in lines if line["side"] == Side.SELL)
+        session = self.world.sessions.on(run["session"])
+        assert session is not None
+        if all(line["state"] in ENDED_LINES for line in lines):
+            return self._complete(moment, run, lines)
+        if moment.now >= session.close:
+            return self._end(moment, run, RunStatus.TIMEOUT, "The session closed before every order was filled.")
+        if sells_ended and run["phase"] == Phase.SELLS:
+            return self._begin_buys(moment, run, lines)
+        self._look_again(moment, run, min(self.broker.next_update(run["account_id"], moment.now), session.close))
+        return []
+
+    def _lost(self, moment: Moment, line: RowMapping) -> bool:
+        # Marked by an earlier tick, and the broker does not know it: the send never arrived (durability.md).
+        return (
+            line["state"] == LineState.SUBMITTING
+            and line["marked_by"] != moment.tick_id
+            and moment.now - line["marked_at"] >= self.broker.grace
+        )
+
+    def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+        connection = moment.connection
+        snapshot = self.world.snapshot(connection, run["account_id"], (), self.world.market(connection, moment.now))
+        proceeds = sum((line["notional"] for line in lines if line["side"] == Side.SELL), ZERO)
+        buys = tuple(record.planned_order(line) for line in lines if line["side"] == Side.BUY)
+        short = run["planned_cash"] + proceeds - (snapshot.cash - snapshot.reserved_cash)
+        skips: tuple[SkippedOrder, ...] = ()
+        if short > ZERO:
+            total = sum((order.notional for order in buys), ZERO)
+            buys, skips = trim_buys(buys, max(ZERO, total - short), self.world.min_notional)
+        note = f"There is {format_decimal(short)} USD less cash than planned; buys are reduced." if short > ZERO else ""
+        connection.execute(
+            update(runs)
+            .where(runs.c.id == run["id"])
+            .values(phase=Phase.BUYS, updated_at=moment.now, skipped=record.dump_skips(skips, run["skipped"]))
+        )
+        record.add_event(connection, run["id"], moment.now, RunStatus.IN_PROGRESS, Phase.BUYS, note)
+        sizes = {order.line: order.notional for order in buys}
+        for line in lines:
+            if line["side"] == Side.BUY:
+                size = sizes.get(line["line"])
+                state = LineState.PLANNED if size is not None else LineState.SKIPPED
+                record.set_line(connection, line, state, sent_notional=size)
+        bought = {**run, "phase": Phase.BUYS}
+        fresh = record.lines_of(connection, run["id"])
+        sends = self._mark(moment, bought, [line for line in fresh if line["state"] == LineState.PLANNED])
+        return sends or self._progress(moment, bought, fresh)
+
+    def _mark(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+        for line in lines:
+            record.set_line(
+                moment.connection, line, LineState.SUBMITTING, marked_by=moment.tick_id, marked_at=moment.now
+            )
+        if lines:
+            self._look_again(moment, run, moment.now)
+        return [Send(run["id"], line["line"], record.order_request(run, line)) for line in lines]
+
+    def _complete(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+        filled = [line for line in lines if line["state"] == LineState.FILLED]
+        failed = [line for line in lines if line["state"] == LineState.FAILED]
+        if failed and not filled:
+            return self._end(moment, run, RunStatus.ERROR, f"None of the {len(failed)} orders was filled.")
+        reason = None
+        if not lines:
+            skipped = len(record.load_skips(run["skipped"]))
+            reason = (
+                f"Nothing was sent: all {skipped} orders are below the minimum."
+                if skipped
+                else "Nothing to trade: the account is at its targets."
+            )
+        elif failed:
+            reason = f"{len(failed)} of {len(lines)} orders failed."
+        record.set_status(
+            moment.connection,
+            run,
+            RunStatus.COMPLETED_ADJUSTED,
+            moment.now,
+            reason or "",
+            phase=None,
+            reason=reason,
+            completed_at=moment.now,
+            due_at=moment.now,
+        )
+        record.note_outcome(moment.connection, run, RunStatus.COMPLETED_ADJUSTED, moment.now)
+        return []
+
+    def _end(self, moment: Moment, run: Run, status: RunStatus, reason: str) -> list[Send]:
+        # Due once more, so that open orders are canceled and the order list is written: see `_wind_down`.
+        record.set_status(
+            moment.connection, run, status, moment.now, reason, phase=None, reason=reason, due_at=moment.now
+        )
+        record.note_outcome(moment.connection, run, status, moment.now)
+        return []
+
+    def _wind_down(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> None:
+        """After the end: cancel what is still open, drop what was never sent, write the order list."""
+        connection, now = moment.connection, moment.now
+        open_lines = []
+        for line in lines:
+            if line["state"] == LineState.PLANNED or self._lost(moment, line):
+                record.set_line(connection, line, LineState.DROPPED)
+            elif line["state"] in (LineState.SUBMITTING, LineState.SUBMITTED):
+                open_lines.append(line)
+        if open_lines:
+            for line in open_lines:
+                self.broker.cancel(run["account_id"], line["client_order_id"], now)
+            self._look_again(moment, run, now)
+            return
+        if run["status"] == RunStatus.COMPLETED_ADJUSTED:
+            record.set_status(connection, run, RunStatus.COMPLETED_SUCCESS, now, reason=run["reason"], due_at=None)
+        else:
+            connection.execute(update(runs).where(runs.c.id == run["id"]).values(due_at=None, updated_at=now))
+        record.write_order_list(connection, run["id"])
+
+    def _look_again(self, moment: Moment, run: Run, at: datetime) -> None:
+        moment.connection.execute(update(runs).where(runs.c.id == run["id"]).values(due_at=at))

@@ -1,0 +1,91 @@
+"""What the use cases share: the world, lookups that fail in one sentence, pages, and answers that are given once."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from driftdesk.backend.evaluation import Evaluator
+from driftdesk.backend.exchange import Exchange
+from driftdesk.backend.runs.step import Stepper
+from driftdesk.backend.runs.tick import Ticker
+from driftdesk.backend.store.tables import idempotency
+from driftdesk.backend.worker import Worker
+from driftdesk.backend.world import World
+from driftdesk.errors import InputError, NotFound, StateError
+from driftdesk.wire.base import Message
+
+# An answer is kept this long by the wall clock (rules.md 2.10).
+KEEP_ANSWERS: Final = timedelta(hours=24)
+
+
+class Base:
+    """One world with its exchange and worker."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.exchange = Exchange(world)
+        self.ticker = Ticker(Stepper(world, self.exchange))
+        self.worker = Worker(world, self.exchange, self.ticker, Evaluator(world))
+
+    def answer_once(self, scope: str, digest: str, act: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+        """The answer to a request with an idempotency key: `act`'s at first, the stored one afterwards (rules.md 2.10).
+
+        `scope` is key, method and path; `digest` the body's. Effect and answer are stored in one transaction; a request
+        that raises leaves nothing. StateError when the key was used with another body.
+        """
+        with self.world.database.write() as connection:
+            # Wall-clock time: the key guards against a person's second click, not against a simulated year.
+            wall = datetime.now(UTC)
+            connection.execute(delete(idempotency).where(idempotency.c.kept_until < wall))
+            kept = connection.execute(select(idempotency).where(idempotency.c.scope == scope)).first()
+            if kept is not None:
+                if kept.digest != digest:
+                    raise StateError(
+                        "This Idempotency-Key was used with another body; send the same body again or use a new key."
+                    )
+                return kept.status, kept.body
+            status, body = act()
+            connection.execute(
+                insert(idempotency).values(
+                    scope=scope, digest=digest, status=status, body=body, kept_until=wall + KEEP_ANSWERS
+                )
+            )
+            return status, body
+
+
+def find_row(connection: Connection, table: Table, identifier: str, noun: str) -> Mapping[str, Any]:
+    """The row with that id; NotFound, naming `noun`, without one."""
+    row = connection.execute(select(table).where(table.c.id == identifier)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no {noun} {identifier}.")
+    return row
+
+
+def dump_messages(messages: Sequence[Message]) -> str:
+    """Messages as the JSON text of a column."""
+    return json.dumps([message.model_dump(mode="json") for message in messages])
+
+
+def page_offset(page_token: str | None) -> int:
+    """The offset that an opaque page token stands for; InputError for one that we did not issue."""
+    if page_token is None or page_token == "":
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(page_token.encode()).decode())
+    except (ValueError, binascii.Error):
+        raise InputError(
+            f"page_token {page_token!r} is not one of ours; pass next_page_token as it was received.",
+            field="page_token",
+            received=page_token,
+            allowed="a next_page_token as received",
+        ) from None
+
+
+def next_token(offset: int, limit: int, found: int) -> str | None:
+    """The token of the page after this one, None at the end; `found` counts one row more than the page when there is one."""
+    return base64.urlsafe_b64encode(str(offset + limit).encode()).decode() if found > limit else None

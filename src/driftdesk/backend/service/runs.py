@@ -1,0 +1,312 @@
+"""Runs and decisions (rules.md 5.5, 6.6, 7.4)."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from driftdesk.backend.queueing import NewRun, queue_run
+from driftdesk.backend.rows import decision_message
+from driftdesk.backend.runs import record
+from driftdesk.backend.runs.states import LineState
+from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_offset
+from driftdesk.backend.service.portfolios import check_assets
+from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
+from driftdesk.engine.planner import PlanRequest, RunType
+from driftdesk.engine.preview import compare_plans, preview
+from driftdesk.errors import InputError, PreviewMoved, StateError
+from driftdesk.money import floor_cents
+from driftdesk.translate import from_planned, from_weights, to_conditions, to_options, to_planned, to_targets
+from driftdesk.wire.base import NIL_UUID
+from driftdesk.wire.decisions import DecisionPage
+from driftdesk.wire.orders import SkippedOrder
+from driftdesk.wire.portfolios import Condition, Weight
+from driftdesk.wire.runs import CreateRun, PlannedLine, Run, RunEvent, RunOptions, RunPage, RunStatus
+
+
+class Runs(Base):
+    """Use cases of runs and decisions."""
+
+    def create_run(self, body: CreateRun) -> Run:
+        """Queue a run by request: of the account's subscription, or one-off with weights (rules.md 5.5).
+
+        Raises InputError for a body against a rule, StateError for a wrong moment, PreviewMoved when the orders no
+        longer stand as previewed.
+        """
+        now = self.world.now()
+        amount = _checked_amount(body)
+        with self.world.database.write() as connection:
+            account = find_row(connection, accounts, body.account_id, "account")
+            if account["status"] != "ACTIVE":
+                raise StateError(
+                    f"Account {body.account_id} is {account['status']}; only an active one can be rebalanced."
+                )
+            new = _one_off(connection, body, amount) if body.weights else _subscribed(connection, body, amount)
+            if body.preview_hash is not None:
+                new = self._as_previewed(connection, body, new, now)
+            run_id = queue_run(self.world, connection, new, now)
+        return self.get_run(run_id)
+
+    def list_runs(
+        self,
+        *,
+        account_id: str | None = None,
+        run_type: str | None = None,
+        status: str | None = None,
+        limit: int = 100,
+        page_token: str | None = None,
+    ) -> RunPage:
+        """Runs, newest first, a page at a time (rules.md 2.8)."""
+        offset = page_offset(page_token)
+        query = select(runs).order_by(runs.c.seq.desc()).offset(offset).limit(limit + 1)
+        for column, value in ((runs.c.account_id, account_id), (runs.c.type, run_type), (runs.c.status, status)):
+            if value:
+                query = query.where(column == value)
+        with self.world.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+            page = tuple(_message(connection, row) for row in rows[:limit])
+        return RunPage(runs=page, next_page_token=next_token(offset, limit, len(rows)))
+
+    def get_run(self, run_id: str) -> Run:
+        """One run with its plan and its events; NotFound without it."""
+        with self.world.database.read() as connection:
+            row = find_row(connection, runs, run_id, "run")
+            events = connection.execute(
+                select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id)
+            ).all()
+            return _message(connection, row).model_copy(
+                update={
+                    "plan": tuple(_line_message(line) for line in record.lines_of(connection, run_id)),
+                    "events": tuple(
+                        RunEvent(at=event.at, status=event.status, phase=event.phase, text=event.text)
+                        for event in events
+                    ),
+                }
+            )
+
+    def cancel_run(self, run_id: str) -> None:
+        """Cancel a run: QUEUED ends at once; of one in progress open orders are canceled, what filled stays (7.4)."""
+        now = self.world.now()
+        with self.world.database.write() as connection:
+            run = find_row(connection, runs, run_id, "run")
+            reason = "Canceled by request."
+            if run["status"] == RunStatus.CANCELED:
+                return
+            if run["status"] == RunStatus.QUEUED:
+                after, due = RunStatus.CANCELED, None
+            elif run["status"] == RunStatus.IN_PROGRESS:
+                # Due now: the next tick cancels its open orders.
+                after, due = RunStatus.CANCELED_MID_RUN, now
+            else:
+                raise StateError(f"Run {run_id} is {run['status']}; only a QUEUED or IN_PROGRESS run can be canceled.")
+            record.set_status(
+                connection, run, after, now, reason, phase=None, reason=reason, canceled_at=now, due_at=due
+            )
+            if run["initiated_from"] == "system":
+                connection.execute(
+                    update(subscriptions)
+                    .where(subscriptions.c.id == run["subscription_id"])
+                    .values(held="A person canceled an automatic run; resume when ready.", updated_at=now)
+                )
+        if due is not None:
+            self.ticker.tick(now)
+
+    def list_decisions(
+        self,
+        *,
+        account_id: str | None = None,
+        portfolio_id: str | None = None,
+        session: date | None = None,
+        outcome: str | None = None,
+        limit: int = 100,
+        page_token: str | None = None,
+    ) -> DecisionPage:
+        """Decisions, newest first, a page at a time (rules.md 5.8)."""
+        offset = page_offset(page_token)
+        query = select(decisions).order_by(decisions.c.seq.desc()).offset(offset).limit(limit + 1)
+        filters = (
+            (decisions.c.account_id, account_id),
+            (decisions.c.portfolio_id, portfolio_id),
+            (decisions.c.session, session),
+            (decisions.c.outcome, outcome),
+        )
+        for column, value in filters:
+            if value:
+                query = query.where(column == value)
+        with self.world.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return DecisionPage(
+            decisions=tuple(decision_message(row) for row in rows[:limit]),
+            next_page_token=next_token(offset, limit, len(rows)),
+        )
+
+    def _as_previewed(self, connection: Connection, body: CreateRun, new: NewRun, now: datetime) -> NewRun:
+        """The run with the orders it was previewed with; PreviewMoved when they no longer stand (rules.md 6.6)."""
+        request = _plan_request(new, self.world.min_notional)
+        market = self.world.market(connection, now)
+        snapshot = self.world.snapshot(connection, body.account_id, request.targets.symbols, market)
+        fresh = preview(snapshot, request)
+        planned = fresh.plan.orders
+        if fresh.hash != body.preview_hash:
+            planned = tuple(to_planned(line) for line in body.preview_orders or ())
+            limit = record.DEFAULT_MAX_CHANGE if body.max_change_percent is None else body.max_change_percent
+            changes = compare_plans(planned, fresh.plan.orders, limit)
+            if not planned or not all(change.allowed for change in changes):
+                raise PreviewMoved(
+                    "Prices, holdings or orders moved since the preview and its orders no longer stand; look at the new "
+                    f"preview {fresh.hash} and confirm again.",
+                    preview_hash=fresh.hash,
+                )
+        lines = [from_planned(order) for order in planned]
+        return NewRun(
+            **{
+                **{name: getattr(new, name) for name in NewRun.__slots__},
+                "preview_hash": body.preview_hash,
+                "preview_orders": dump_messages(lines),
+                "max_change_percent": str(body.max_change_percent) if body.max_change_percent is not None else None,
+            }
+        )
+
+
+def _checked_amount(body: CreateRun) -> Decimal | None:
+    if body.type not in set(RunType):
+        raise InputError(
+            f"type {body.type!r} cannot be created; allowed are full_rebalance and invest_cash.",
+            field="type",
+            received=body.type,
+            allowed="full_rebalance or invest_cash",
+        )
+    if body.amount is None:
+        return None
+    if body.type != RunType.INVEST_CASH:
+        raise InputError(
+            "amount is allowed for invest_cash only; leave it out.",
+            field="amount",
+            received=body.amount,
+            allowed="null",
+        )
+    if body.amount <= 0 or body.amount != floor_cents(body.amount):
+        raise InputError(
+            f"amount must be positive, in whole cents; received {body.amount}.",
+            field="amount",
+            received=body.amount,
+            allowed="a positive amount in cents",
+        )
+    return body.amount
+
+
+def _options_text(body: CreateRun) -> str | None:
+    if body.options is None:
+        return None
+    to_options(body.options)
+    return body.options.model_dump_json()
+
+
+def _one_off(connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
+    targets = to_targets(body.weights or ())
+    check_assets(connection, targets.symbols)
+    if _live_subscription(connection, body.account_id) is not None:
+        raise StateError(
+            f"Account {body.account_id} has an active subscription; run it without weights, or delete the subscription."
+        )
+    return NewRun(
+        account_id=body.account_id,
+        portfolio_id=NIL_UUID,
+        type=body.type,
+        initiated_from="api",
+        weights=dump_messages(from_weights(targets)),
+        conditions="[]",
+        amount=amount,
+        options=_options_text(body),
+    )
+
+
+def _subscribed(connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
+    subscription = _live_subscription(connection, body.account_id)
+    if subscription is None:
+        raise StateError(
+            f"Account {body.account_id} has no active subscription; send weights for a one-off run, or subscribe it first."
+        )
+    model = find_row(connection, portfolios, subscription["portfolio_id"], "portfolio")
+    if model["status"] != "active":
+        raise StateError(f"Portfolio {model['id']} is {model['status']}; make it active before running it.")
+    return NewRun(
+        account_id=body.account_id,
+        portfolio_id=model["id"],
+        subscription_id=subscription["id"],
+        type=body.type,
+        initiated_from="api",
+        weights=model["weights"],
+        conditions=model["conditions"],
+        amount=amount,
+        options=_options_text(body),
+    )
+
+
+def _live_subscription(connection: Connection, account_id: str) -> Mapping[str, Any] | None:
+    return (
+        connection.execute(
+            select(subscriptions).where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
+        )
+        .mappings()
+        .first()
+    )
+
+
+def _plan_request(new: NewRun, min_notional: Decimal) -> PlanRequest:
+    return PlanRequest(
+        targets=to_targets([Weight.model_validate(item) for item in json.loads(new.weights)]),
+        conditions=to_conditions([Condition.model_validate(item) for item in json.loads(new.conditions)]),
+        run_type=RunType(new.type),
+        amount=new.amount,
+        options=to_options(RunOptions.model_validate_json(new.options) if new.options else None),
+        min_notional=min_notional,
+    )
+
+
+def _message(connection: Connection, row: Mapping[str, Any]) -> Run:
+    lists = (
+        record.OrderLists.model_validate_json(row["order_list"])
+        if row["order_list"]
+        else record.order_lists(connection, row["id"])
+    )
+    return Run(
+        id=row["id"],
+        type=row["type"],
+        amount=row["amount"],
+        initiated_from=row["initiated_from"],
+        initiated_by=row["initiated_from"],
+        status=row["status"],
+        reason=row["reason"],
+        account_id=row["account_id"],
+        portfolio_id=row["portfolio_id"],
+        weights=tuple(Weight.model_validate(item) for item in json.loads(row["weights"])),
+        orders=lists.orders,
+        failed_orders=lists.failed_orders,
+        skipped_orders=tuple(SkippedOrder.model_validate(item) for item in json.loads(row["skipped"])),
+        completed_at=row["completed_at"],
+        canceled_at=row["canceled_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        preview_hash=row["preview_hash"],
+        options=RunOptions.model_validate_json(row["options"]) if row["options"] else None,
+        trigger=row["trigger"],
+    )
+
+
+def _line_message(line: Mapping[str, Any]) -> PlannedLine:
+    return PlannedLine(
+        line=line["line"],
+        symbol=line["symbol"],
+        side=line["side"],
+        notional=line["notional"],
+        qty=line["quantity"],
+        price=line["price"],
+        estimated_qty=line["estimated_quantity"],
+        reason=line["reason"],
+        state=LineState(line["state"]),
+        client_order_id=line["client_order_id"],
+    )

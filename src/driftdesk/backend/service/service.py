@@ -1,0 +1,13 @@
+"""The service: every use case of the backend over one world."""
+
+from driftdesk.backend.service.portfolios import Portfolios
+from driftdesk.backend.service.runs import Runs
+from driftdesk.backend.service.simulation import Simulation
+
+
+class Service(Portfolios, Runs, Simulation):
+    """What the API calls; thread-safe. Raises the errors of `driftdesk.errors`, which the API maps to statuses."""
+
+    def close(self) -> None:
+        """Close the store."""
+        self.world.database.close()

@@ -1,0 +1,212 @@
+"""What can be done to a simulated world by hand: accounts, deposits, prices, assets, time (rules.md 11)."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from driftdesk.backend.clock import SimulatedClock
+from driftdesk.backend.runs.record import set_status
+from driftdesk.backend.service.accounts import Accounts
+from driftdesk.backend.store.tables import (
+    accounts,
+    assets,
+    flows,
+    portfolios,
+    positions,
+    price_marks,
+    runs,
+    subscriptions,
+)
+from driftdesk.engine.snapshot import Symbol
+from driftdesk.errors import InputError, StateError
+from driftdesk.money import ZERO, cash_of, floor_cents, floor_quantity, round_price
+from driftdesk.wire.accounts import Account, Asset, TradingAccount
+from driftdesk.wire.runs import RunStatus
+from driftdesk.wire.simulation import Advance, Advanced, CreateAccount, Deposit, NewPosition, SetAsset, SetPrices
+
+
+class Simulation(Accounts):
+    """Use cases that exist only where the clock is simulated; StateError elsewhere."""
+
+    def simulate_account(self, body: CreateAccount) -> Account:
+        """Open an account with cash (USD, cents) and positions that were transferred in."""
+        now = self._clock().now()
+        _check_cents(body.cash, "cash")
+        with self.world.database.write() as connection:
+            market = self.world.market(connection, now)
+            for index, position in enumerate(body.positions):
+                _check_position(position, index, market.quote(Symbol(position.symbol)).price)
+            count = connection.scalar(select(func.count()).select_from(accounts)) or 0
+            number = f"DD{count + 1:07d}"
+            account_id = self.world.new_id("account", number)
+            connection.execute(
+                insert(accounts).values(
+                    id=account_id,
+                    number=number,
+                    name=body.name or f"Account {count + 1}",
+                    status="ACTIVE",
+                    cash=body.cash,
+                    created_at=now,
+                )
+            )
+            value = body.cash
+            for position in body.positions:
+                price = market.quote(Symbol(position.symbol)).price or ZERO
+                basis = cash_of(position.qty, price)
+                value += basis
+                connection.execute(
+                    insert(positions).values(
+                        account_id=account_id, symbol=position.symbol, quantity=position.qty, cost_basis=basis
+                    )
+                )
+            connection.execute(insert(flows).values(account_id=account_id, at=now, kind="opening", amount=value))
+        return self.get_account(account_id)
+
+    def set_prices(self, body: SetPrices) -> None:
+        """Set prices that hold until set again; null returns a symbol to the feed."""
+        now = self._clock().now()
+        with self.world.database.write() as connection:
+            known = set(connection.scalars(select(assets.c.symbol)))
+            for symbol, price in body.prices.items():
+                field = f"prices.{symbol}"
+                if symbol not in known:
+                    raise InputError(f"{symbol} is not an asset known here.", field=field, received=symbol)
+                if price is not None and (price <= 0 or price != round_price(price)):
+                    raise InputError(
+                        f"{field} must be positive with at most four decimals; received {price}.",
+                        field=field,
+                        received=price,
+                        allowed="a positive price in USD, or null",
+                    )
+                connection.execute(price_marks.delete().where(price_marks.c.symbol == symbol))
+                if price is not None:
+                    connection.execute(insert(price_marks).values(symbol=symbol, price=price, at=now))
+
+    def deposit(self, body: Deposit) -> TradingAccount:
+        """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
+        now = self._clock().now()
+        _check_cents(body.amount, "amount", negative=True)
+        with self.world.database.write() as connection:
+            row = self.world.account_row(connection, body.account_id)
+            if row["cash"] + body.amount < 0:
+                raise StateError(f"Account {body.account_id} has {row['cash']} USD in cash; it cannot pay out more.")
+            connection.execute(
+                update(accounts).where(accounts.c.id == body.account_id).values(cash=accounts.c.cash + body.amount)
+            )
+            kind = "deposit" if body.amount > 0 else "withdrawal"
+            connection.execute(insert(flows).values(account_id=body.account_id, at=now, kind=kind, amount=body.amount))
+            self._note_inflow(connection, body)
+        return self.trading_account(body.account_id)
+
+    def set_asset(self, body: SetAsset) -> Asset:
+        """Change what may be done with an asset. One that stops being tradable or fractionable makes the portfolios
+        that list it `needs_adjustment` and cancels their queued runs (rules.md 2.7); a halt does neither."""
+        now = self._clock().now()
+        asset = self.get_asset(body.symbol)
+        values = {
+            name: getattr(body, name)
+            for name in ("tradable", "fractionable", "halted")
+            if getattr(body, name) is not None
+        }
+        with self.world.database.write() as connection:
+            if values:
+                connection.execute(update(assets).where(assets.c.symbol == asset.symbol).values(values))
+            if body.tradable is False or body.fractionable is False:
+                self._mark_portfolios(connection, asset.symbol, now)
+        return self.get_asset(asset.symbol)
+
+    def advance(self, body: Advance) -> Advanced:
+        """Move the clock on, worker steps included. StateError (conflict) while another advance is under way."""
+        clock = self._clock()
+        now = clock.now()
+        if (body.to is None) == (body.seconds is None):
+            raise InputError("Give either `to` (an instant) or `seconds`, not both.", field="to", received=body.to)
+        if body.seconds is not None and body.seconds < 0:
+            raise InputError("The clock only moves forward; seconds must be zero or more.", field="seconds")
+        target = body.to if body.to is not None else now + timedelta(seconds=body.seconds or 0)
+        self._check_prices_reach(target)
+        budget = None if body.budget_ms is None else body.budget_ms / 1000
+        worked = self.worker.advance(clock, target, budget_seconds=budget)
+        return Advanced(
+            now=clock.now(),
+            target=target,
+            done=clock.now() >= target,
+            runs_created=worked.runs_created,
+            orders_filled=worked.orders_filled,
+        )
+
+    def _clock(self) -> SimulatedClock:
+        clock = self.world.clock
+        if not isinstance(clock, SimulatedClock):
+            raise StateError("This backend follows the system clock; simulation is not available here.")
+        return clock
+
+    def _check_prices_reach(self, target: datetime) -> None:
+        last = self.world.sessions.on_or_before(self.world.feed.last)
+        if target > self.world.sessions.next_open(last.close):
+            raise StateError(
+                f"Prices end with the session of {last.date} ({self.world.feed.label}); the clock cannot pass the next open."
+            )
+
+    def _note_inflow(self, connection: Connection, body: Deposit) -> None:
+        live = (subscriptions.c.account_id == body.account_id, subscriptions.c.deleted_at.is_(None))
+        waiting = connection.scalar(select(subscriptions.c.uninvested_inflow).where(*live))
+        if waiting is None:
+            return
+        # A first run that waited for equity can be evaluated as soon as money is there (rules.md 2.6).
+        connection.execute(
+            update(subscriptions)
+            .where(*live)
+            .values(
+                uninvested_inflow=max(ZERO, waiting + body.amount), evaluate_flag=subscriptions.c.subscription_created
+            )
+        )
+
+    def _mark_portfolios(self, connection: Connection, symbol: str, now: datetime) -> None:
+        for portfolio in self._listing(connection, symbol):
+            connection.execute(
+                update(portfolios).where(portfolios.c.id == portfolio).values(status="needs_adjustment", updated_at=now)
+            )
+            for run in (
+                connection.execute(
+                    select(runs).where(runs.c.portfolio_id == portfolio, runs.c.status == RunStatus.QUEUED)
+                )
+                .mappings()
+                .all()
+            ):
+                reason = f"{symbol} can no longer be traded; the portfolio needs adjustment."
+                set_status(
+                    connection, run, RunStatus.CANCELED, now, reason, reason=reason, canceled_at=now, due_at=None
+                )
+
+    def _listing(self, connection: Connection, symbol: str) -> list[str]:
+        rows = connection.execute(select(portfolios.c.id, portfolios.c.weights).where(portfolios.c.status == "active"))
+        return [row.id for row in rows if f'"{symbol}"' in row.weights]
+
+
+def _check_cents(amount: Decimal, field: str, *, negative: bool = False) -> None:
+    if amount != floor_cents(amount) or (amount < 0 and not negative):
+        raise InputError(
+            f"{field} must be in whole cents{'' if negative else ', zero or more'}; received {amount}.",
+            field=field,
+            received=amount,
+            allowed="USD with two decimals",
+        )
+
+
+def _check_position(position: NewPosition, index: int, price: Decimal | None) -> None:
+    field = f"positions[{index}]"
+    if price is None:
+        raise InputError(
+            f"{field}.symbol {position.symbol} has no price here; use an asset that the feed knows.",
+            field=f"{field}.symbol",
+            received=position.symbol,
+        )
+    if position.qty <= 0 or position.qty != floor_quantity(position.qty):
+        raise InputError(
+            f"{field}.qty must be positive with at most nine decimals; received {position.qty}.",
+            field=f"{field}.qty",
+            received=position.qty,
+            allowed="a positive quantity with at most nine decimals",
+        )

@@ -1,0 +1,1 @@
+"""Tables, migrations and transactions. SQLite file in WAL mode by default (durability.md, Store)."""

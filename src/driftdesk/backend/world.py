@@ -1,0 +1,154 @@
+"""What every use case stands on: the store, the clock, the sessions, the prices. One snapshot builder for all of them."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, RowMapping, select
+
+from driftdesk.backend.clock import Clock
+from driftdesk.backend.feeds.base import PriceFeed
+from driftdesk.backend.store.database import Database
+from driftdesk.backend.store.tables import accounts, assets, orders, positions, price_marks
+from driftdesk.engine.planner import MIN_NOTIONAL
+from driftdesk.engine.schedule import Sessions
+from driftdesk.engine.snapshot import AccountId, Holding, OpenOrder, Quote, Side, Snapshot, Symbol
+from driftdesk.errors import NotFound
+from driftdesk.money import ZERO
+
+_NAMESPACE = "namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Every asset's quote at one instant."""
+
+    now: datetime
+    is_open: bool
+    quotes: dict[Symbol, Quote]
+    halted: frozenset[Symbol]
+
+    def quote(self, symbol: Symbol) -> Quote:
+        """The quote of `symbol`; one without a price where the world does not know it."""
+        return self.quotes.get(symbol) or Quote(symbol, None, None, tradable=False, fractionable=False)
+
+
+class World:
+    """The store with its clock, sessions and price feed. All instants are timezone-aware."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        feed: PriceFeed,
+        sessions: Sessions,
+        *,
+        min_notional: Decimal = MIN_NOTIONAL,
+        seed: int | None = None,
+    ) -> None:
+        """`seed` makes the ids of a new world repeatable; without one they are random."""
+        self.database = database
+        self.clock = clock
+        self.feed = feed
+        self.sessions = sessions
+        self.min_notional = min_notional
+        self._namespace = self._open_namespace(seed)
+        self._list_assets()
+
+    def now(self) -> datetime:
+        """The instant of the world's clock."""
+        return self.clock.now()
+
+    def new_id(self, *parts: object) -> str:
+        """A UUID from parts that are unique within this world: repeatable in a seeded world."""
+        return str(uuid.uuid5(self._namespace, "|".join(str(part) for part in parts)))
+
+    def market(self, connection: Connection, now: datetime) -> Market:
+        """Quotes of all assets in effect at `now`: a price set by hand, else the feed's."""
+        marks: dict[str, Decimal] = {
+            row.symbol: row.price for row in connection.execute(select(price_marks.c.symbol, price_marks.c.price))
+        }
+        quotes: dict[Symbol, Quote] = {}
+        halted: set[Symbol] = set()
+        for row in connection.execute(select(assets)):
+            symbol = Symbol(row.symbol)
+            price = marks.get(row.symbol) or self.feed.price(symbol, now)
+            quotes[symbol] = Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
+            if row.halted:
+                halted.add(symbol)
+        return Market(now, self.sessions.at(now) is not None, quotes, frozenset(halted))
+
+    def snapshot(self, connection: Connection, account_id: str, symbols: Iterable[Symbol], market: Market) -> Snapshot:
+        """The account as it stands, with quotes for what it holds and for `symbols`. NotFound for an unknown account."""
+        cash = connection.scalar(select(accounts.c.cash).where(accounts.c.id == account_id))
+        if cash is None:
+            raise NotFound(f"There is no account {account_id}.")
+        open_orders = tuple(
+            OpenOrder(row.id, Symbol(row.symbol), Side(row.side), row.reserved)
+            for row in connection.execute(
+                select(orders.c.id, orders.c.symbol, orders.c.side, orders.c.reserved)
+                .where(orders.c.account_id == account_id, orders.c.due_at.is_not(None))
+                .order_by(orders.c.submitted_at, orders.c.id)
+            )
+        )
+        reserved: dict[str, Decimal] = {}
+        for order in open_orders:
+            if order.side is Side.SELL:
+                reserved[order.symbol] = reserved.get(order.symbol, ZERO) + order.reserved
+        holdings = tuple(
+            Holding(Symbol(row.symbol), row.quantity, row.quantity - reserved.get(row.symbol, ZERO))
+            for row in connection.execute(
+                select(positions.c.symbol, positions.c.quantity)
+                .where(positions.c.account_id == account_id)
+                .order_by(positions.c.symbol)
+            )
+        )
+        wanted = sorted({holding.symbol for holding in holdings} | set(symbols))
+        return Snapshot(
+            account_id=AccountId(account_id),
+            as_of=market.now,
+            cash=cash,
+            holdings=holdings,
+            quotes=tuple(market.quote(symbol) for symbol in wanted),
+            open_orders=open_orders,
+            market_open=market.is_open,
+        )
+
+    def account_row(self, connection: Connection, account_id: str) -> RowMapping:
+        """The account's row; NotFound for an unknown id."""
+        row = connection.execute(select(accounts).where(accounts.c.id == account_id)).mappings().first()
+        if row is None:
+            raise NotFound(f"There is no account {account_id}.")
+        return row
+
+    def _open_namespace(self, seed: int | None) -> uuid.UUID:
+        with self.database.write():
+            text = self.database.get_meta(_NAMESPACE)
+            if text is None:
+                made = uuid.uuid4() if seed is None else uuid.uuid5(uuid.NAMESPACE_OID, f"driftdesk|{seed}")
+                text = str(made)
+                self.database.set_meta(_NAMESPACE, text)
+        return uuid.UUID(text)
+
+    def _list_assets(self) -> None:
+        with self.database.write() as connection:
+            known = set(connection.scalars(select(assets.c.symbol)))
+            fresh = [asset for asset in self.feed.assets if asset.symbol not in known]
+            if fresh:
+                connection.execute(
+                    assets.insert(),
+                    [
+                        {
+                            "symbol": asset.symbol,
+                            "id": self.new_id("asset", asset.symbol),
+                            "name": asset.name,
+                            "exchange": asset.exchange,
+                            "tradable": True,
+                            "fractionable": True,
+                            "halted": False,
+                        }
+                        for asset in fresh
+                    ],
+                )

@@ -1,0 +1,259 @@
+"""The command `driftdesk`: open the pages, serve the API, preview from files, make the demo world anew.
+
+Whatever goes wrong on purpose ends as one sentence on standard error and exit status 2, never as a traceback.
+"""
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, TextIO
+
+from driftdesk import __version__
+from driftdesk.errors import DriftdeskError, InputError
+from driftdesk.launch import HOST, World, choose_port, data_directory, is_free, open_app
+from driftdesk.money import parse_decimal
+
+BAD_INPUT: Final = 2
+SERVE_PORT: Final = 8787
+LAST_PORT: Final = 65535
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (the process's own by default); returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_character(stream)
+    parsed = build_parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except (DriftdeskError, OSError) as error:
+        print(f"driftdesk: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options; each command's function stands in `run`."""
+    parser = argparse.ArgumentParser(
+        prog="driftdesk",
+        description="A rebalancing workbench. Without a command: open the pages in a browser, on this machine only.",
+    )
+    parser.add_argument("--version", action="version", version=f"driftdesk {__version__}")
+    _add_world(parser, None)
+    parser.add_argument("--port", type=_port, help="port of the pages (default: the first free one from 8501 on)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    parser.set_defaults(run=_open)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="serve the API over HTTP"))
+    _add_preview(commands.add_parser("preview", help="plan from a file of holdings and a portfolio file, no backend"))
+    reset = commands.add_parser("reset", help="make the demo world anew")
+    _add_world(reset, argparse.SUPPRESS)
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(run=_reset)
+    return parser
+
+
+def _add_world(parser: argparse.ArgumentParser, default: str | None) -> None:
+    # A command's own default would hide what was said before the command: `driftdesk --data DIR reset`.
+    parser.add_argument("--prices", type=Path, metavar="FILE", default=default, help="price history (CSV) to build on")
+    parser.add_argument("--column", metavar="NAME", default=default, help="its price column, for a file of one symbol")
+    parser.add_argument("--data", type=Path, metavar="DIR", default=default, help="data directory (DRIFTDESK_DATA)")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    _add_world(parser, argparse.SUPPRESS)
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=SERVE_PORT, help="port (default: %(default)s)")
+    parser.add_argument("--database", metavar="URL", help="sqlite:///FILE (default: served.db in the data directory)")
+    parser.add_argument("--clock", choices=("simulated", "system"), default="simulated", help="default: %(default)s")
+    parser.add_argument("--start", type=_instant, metavar="TIME", help="first instant of a simulated clock, ISO 8601")
+    content = parser.add_mutually_exclusive_group()
+    content.add_argument("--demo", action="store_true", default=True, help="begin with the demo world (the default)")
+    content.add_argument("--empty", dest="demo", action="store_false", help="begin with no accounts and no portfolios")
+    parser.set_defaults(run=_serve)
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("holdings", type=Path, metavar="HOLDINGS.csv", help="symbol, quantity, price; a row for cash")
+    parser.add_argument("portfolio", type=Path, metavar="PORTFOLIO.json", help="weights and conditions, as in the API")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: %(default)s")
+    parser.add_argument(
+        "--type", dest="run_type", choices=("full_rebalance", "invest_cash"), default="full_rebalance",
+        help="default: %(default)s",
+    )  # fmt: skip
+    parser.add_argument("--amount", type=_amount, metavar="USD", help="cash to invest at most (invest_cash)")
+    parser.add_argument(
+        "--min-notional", type=_amount, metavar="USD", help="smallest order that is sent (default: 1.00)"
+    )
+    parser.set_defaults(run=_preview)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {LAST_PORT}.")
+    return int(text)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return parse_decimal(text)
+    except InputError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD; use one such as 12.50.") from None
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an ISO time with a time zone; use one such as 2026-03-02T09:00-05:00."
+        )
+    return instant.astimezone(UTC)
+
+
+def _never_fail_on_a_character(stream: TextIO) -> None:
+    # A reason may hold a true minus sign, and a pipe on Windows or a bare C locale may not know it.
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+
+
+def _world(arguments: argparse.Namespace) -> World:
+    prices = arguments.prices.expanduser().absolute() if arguments.prices else None
+    if prices is not None and not prices.is_file():
+        raise InputError(
+            f"--prices {arguments.prices} is not a file; give a CSV with a Date column.",
+            field="--prices",
+            received=str(arguments.prices),
+            allowed="a CSV file",
+        )
+    if arguments.column and prices is None:
+        raise InputError("--column needs --prices: it names the price column of that file.", field="--column")
+    return World(data_directory(arguments.data), prices, arguments.column)
+
+
+def _show_progress(fraction: float, what: str) -> None:
+    line = f"{what} · {fraction:4.0%}"
+    if sys.stdout.isatty():
+        print(f"\r{line:<79}", end="" if fraction < 1 else "\n", flush=True)
+    elif fraction >= 1:
+        print(line, flush=True)
+
+
+def _build(world: World) -> None:
+    # The backend's libraries take half a second to import; only the commands that need a backend pay for them.
+    from driftdesk.demo import ensure_world  # noqa: PLC0415
+
+    ensure_world(world.data, prices=world.prices, column=world.column, progress=_show_progress)
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    world = _world(arguments)
+    port = choose_port(arguments.port)
+    print(f"The demo world is in {world.data}.", flush=True)
+    _build(world)
+    print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
+    return open_app(world, port=port, browser=not arguments.no_browser)
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    world = _world(arguments)
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"Nobody is there to ask; say --yes to make the demo world in {world.data} anew.")
+        if input(f"Make the demo world in {world.data} anew? Its runs and orders are lost. [y/N] ").lower() != "y":
+            print("Nothing was changed.")
+            return 0
+    from driftdesk.demo import reset_world  # noqa: PLC0415 - as in _build
+
+    reset_world(world.data, prices=world.prices, column=world.column, progress=_show_progress)
+    print(f"The demo world in {world.data} is new.")
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    world = _world(arguments)
+    if arguments.start is not None and arguments.clock != "simulated":
+        raise InputError("--start sets a simulated clock; leave it out, or say --clock simulated.", field="--start")
+    if not is_free(arguments.host, arguments.port):
+        raise InputError(
+            f"--port {arguments.port} of {arguments.host} cannot be used; choose another port or host.",
+            field="--port",
+            received=arguments.port,
+            allowed="a free port of this machine",
+        )
+    key, secret = _credentials()
+    import uvicorn  # noqa: PLC0415 - as in _build
+
+    from driftdesk.backend.api import create_app  # noqa: PLC0415
+    from driftdesk.backend.api.auth import Credentials  # noqa: PLC0415
+    from driftdesk.connect import open_backend  # noqa: PLC0415
+
+    world.data.mkdir(parents=True, exist_ok=True)
+    database = arguments.database or f"sqlite:///{world.data / 'served.db'}"
+    backend = open_backend(
+        database,
+        clock=arguments.clock,
+        start=arguments.start,
+        demo=arguments.demo,
+        prices=world.prices,
+        column=world.column,
+    )
+    try:
+        backend.start_worker()
+        app = create_app(backend.service, Credentials(key, secret))
+        print(
+            f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).", flush=True
+        )
+        uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
+    finally:
+        backend.close()
+    return 0
+
+
+def _credentials() -> tuple[str, str]:
+    key, secret = os.environ.get("DRIFTDESK_KEY"), os.environ.get("DRIFTDESK_SECRET")
+    if bool(key) != bool(secret):
+        raise InputError("DRIFTDESK_KEY and DRIFTDESK_SECRET go together; set both, or neither.")
+    if key and secret:
+        return key, secret
+    key, secret = f"DD{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)
+    print(f"Key and secret, shown this once: {key} {secret}", flush=True)
+    return key, secret
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from driftdesk.engine.plan import MIN_NOTIONAL, PlanRequest, RunType  # noqa: PLC0415 - as in _build
+    from driftdesk.engine.preview import preview  # noqa: PLC0415
+    from driftdesk.files import holdings_snapshot, read_holdings, read_portfolio, read_text  # noqa: PLC0415
+    from driftdesk.report import Format, render_preview  # noqa: PLC0415
+
+    portfolio = read_portfolio(read_text(arguments.portfolio), name=arguments.portfolio.name)
+    holdings = read_holdings(read_text(arguments.holdings), name=arguments.holdings.name)
+    snapshot = holdings_snapshot(holdings, datetime.now(UTC))
+    request = PlanRequest(
+        targets=portfolio.targets,
+        conditions=portfolio.conditions,
+        run_type=RunType(arguments.run_type),
+        amount=arguments.amount,
+        min_notional=MIN_NOTIONAL if arguments.min_notional is None else arguments.min_notional,
+    )
+    planned = preview(snapshot, request)
+    form = Format(arguments.format)
+    print(render_preview(planned, form))
+    if form is Format.CSV:
+        for warning in planned.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Talk to a backend: one client over httpx, the same for the network and for a backend in this process."""
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from driftdesk.client.resources.accounts import Accounts
+from driftdesk.client.resources.market import Market
+from driftdesk.client.resources.rebalancing import Decisions, Portfolios, Runs, Subscriptions
+from driftdesk.client.resources.simulation import Simulation
+from driftdesk.client.transport import ClientKeys, Transport
+
+__all__ = ["Client", "ClientKeys"]
+
+
+class Client:
+    """Every endpoint of one backend, grouped; safe to share between threads.
+
+    `timeout` in seconds per request. `transport` replaces the network (see backend.inprocess), and is closed with the
+    client. Every method raises a subclass of BackendError with the backend's own sentence.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: ClientKeys,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self._transport = Transport(base_url, credentials, transport=transport, timeout=timeout)
+        self.portfolios = Portfolios(self._transport)
+        self.subscriptions = Subscriptions(self._transport)
+        self.runs = Runs(self._transport)
+        self.decisions = Decisions(self._transport)
+        self.accounts = Accounts(self._transport)
+        self.market = Market(self._transport)
+        self.simulation = Simulation(self._transport)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,164 @@
+"""Portfolios, subscriptions, runs and decisions (seed 000)."""
+
+from typing import Final
+
+from driftdesk.client.resources.paging import PAGE_SIZE, PageToken, all_pages, segment
+from driftdesk.client.transport import Transport
+from driftdesk.wire.decisions import Decision, DecisionPage
+from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, UpdatePortfolio
+from driftdesk.wire.runs import CreateRun, Run, RunPage
+from driftdesk.wire.subscriptions import CreateSubscription, Subscription, SubscriptionPage
+
+_PORTFOLIOS: Final = "/v1/rebalancing/portfolios"
+_SUBSCRIPTIONS: Final = "/v1/rebalancing/subscriptions"
+_RUNS: Final = "/v1/rebalancing/runs"
+
+
+class Portfolios:
+    """`client.portfolios`. Every method raises BackendError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, body: CreatePortfolio, *, idempotency_key: str | None = None) -> Portfolio:
+        """Create a portfolio; the same `idempotency_key` and body create only one."""
+        return self._transport.post(Portfolio, _PORTFOLIOS, body, idempotency_key=idempotency_key)
+
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        symbol: str | None = None,
+        portfolio_id: str | None = None,
+        status: str | None = None,
+    ) -> tuple[Portfolio, ...]:
+        """Portfolios that fit every filter given; inactive ones only with `status="inactive"` (rules.md 2.5)."""
+        query = {
+            "name": name,
+            "description": description,
+            "symbol": symbol,
+            "portfolio_id": portfolio_id,
+            "status": status,
+        }
+        return self._transport.get(tuple[Portfolio, ...], _PORTFOLIOS, query)
+
+    def get(self, portfolio_id: str) -> Portfolio:
+        """One portfolio; BackendNotFound where there is none."""
+        return self._transport.get(Portfolio, f"{_PORTFOLIOS}/{segment(portfolio_id)}")
+
+    def update(self, portfolio_id: str, body: UpdatePortfolio) -> Portfolio:
+        """Change the fields that `body` was built with (rules.md 2.4)."""
+        return self._transport.patch(Portfolio, f"{_PORTFOLIOS}/{segment(portfolio_id)}", body)
+
+    def inactivate(self, portfolio_id: str) -> None:
+        """Make a portfolio inactive; Rejected while accounts follow it (rules.md 2.5)."""
+        self._transport.delete(f"{_PORTFOLIOS}/{segment(portfolio_id)}")
+
+
+class Subscriptions:
+    """`client.subscriptions`. Every method raises BackendError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, account_id: str, portfolio_id: str, *, idempotency_key: str | None = None) -> Subscription:
+        """Let an account follow a portfolio (rules.md 2.6)."""
+        body = CreateSubscription(account_id=account_id, portfolio_id=portfolio_id)
+        return self._transport.post(Subscription, _SUBSCRIPTIONS, body, idempotency_key=idempotency_key)
+
+    def list(
+        self, *, account_id: str | None = None, portfolio_id: str | None = None, max_items: int | None = None
+    ) -> tuple[Subscription, ...]:
+        """Subscriptions that fit every filter given, of all pages."""
+
+        def fetch(limit: int, token: PageToken) -> tuple[tuple[Subscription, ...], PageToken]:
+            query = {"account_id": account_id, "portfolio_id": portfolio_id, "limit": limit, "page_token": token}
+            page = self._transport.get(SubscriptionPage, _SUBSCRIPTIONS, query)
+            return page.subscriptions, page.next_page_token
+
+        return all_pages(fetch, max_items)
+
+    def get(self, subscription_id: str) -> Subscription:
+        """One subscription; BackendNotFound where there is none."""
+        return self._transport.get(Subscription, f"{_SUBSCRIPTIONS}/{segment(subscription_id)}")
+
+    def delete(self, subscription_id: str) -> None:
+        """Unsubscribe the account; Rejected where there is no such subscription."""
+        self._transport.delete(f"{_SUBSCRIPTIONS}/{segment(subscription_id)}")
+
+
+class Runs:
+    """`client.runs`. Every method raises BackendError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, body: CreateRun, idempotency_key: str | None = None) -> Run:
+        """Create a run; the same `idempotency_key` and body create only one (rules.md 2.10, 5.5).
+
+        Rejected with status 409 when the preview no longer stands, Unavailable when it is not known whether the run
+        was created: list the account's runs before trying again.
+        """
+        return self._transport.post(Run, _RUNS, body, idempotency_key=idempotency_key)
+
+    def list(
+        self,
+        *,
+        account_id: str | None = None,
+        run_type: str | None = None,
+        status: str | None = None,
+        max_items: int | None = None,
+    ) -> tuple[Run, ...]:
+        """Runs that fit every filter given, newest first, of as many pages as `max_items` needs."""
+
+        def fetch(limit: int, token: PageToken) -> tuple[tuple[Run, ...], PageToken]:
+            query = {"account_id": account_id, "type": run_type, "status": status, "limit": limit, "page_token": token}
+            page = self._transport.get(RunPage, _RUNS, query)
+            return page.runs, page.next_page_token
+
+        return all_pages(fetch, max_items)
+
+    def page(self, limit: int = PAGE_SIZE, page_token: PageToken = None) -> RunPage:
+        """One page of runs, newest first; `next_page_token` of the answer leads on."""
+        return self._transport.get(RunPage, _RUNS, {"limit": limit, "page_token": page_token})
+
+    def get(self, run_id: str) -> Run:
+        """One run with its plan and events; BackendNotFound where there is none."""
+        return self._transport.get(Run, f"{_RUNS}/{segment(run_id)}")
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run; Rejected once it is over (rules.md 7.4)."""
+        self._transport.delete(f"{_RUNS}/{segment(run_id)}")
+
+
+class Decisions:
+    """`client.decisions` (ours). Raises BackendError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        account_id: str | None = None,
+        portfolio_id: str | None = None,
+        session: str | None = None,
+        outcome: str | None = None,
+        max_items: int | None = None,
+    ) -> tuple[Decision, ...]:
+        """Decisions that fit every filter given, newest first; `session` is a New York date as YYYY-MM-DD."""
+
+        def fetch(limit: int, token: PageToken) -> tuple[tuple[Decision, ...], PageToken]:
+            query = {
+                "account_id": account_id,
+                "portfolio_id": portfolio_id,
+                "session": session,
+                "outcome": outcome,
+                "limit": limit,
+                "page_token": token,
+            }
+            page = self._transport.get(DecisionPage, "/v1/decisions", query)
+            return page.decisions, page.next_page_token
+
+        return all_pages(fetch, max_items)

@@ -1,0 +1,138 @@
+"""The composition root: puts client, backend and transport together. The only place that knows them all."""
+
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from filelock import Timeout
+
+from driftdesk.backend.api import create_app
+from driftdesk.backend.api.auth import Credentials
+from driftdesk.backend.inprocess import InProcessTransport
+from driftdesk.backend.opening import make_feed, open_service
+from driftdesk.backend.service import Service
+from driftdesk.backend.store.database import Database
+from driftdesk.client import Client, ClientKeys
+from driftdesk.demo import build_world, demo_now, ensure_world, open_world
+from driftdesk.desk import Desk, Mode
+from driftdesk.errors import InputError, StateError
+from driftdesk.launch import data_directory
+
+# How often the worker looks at a world that follows the system's clock.
+_WORKER_PERIOD_SECONDS: Final = 1.0
+
+
+@dataclass
+class Backend:
+    """A service with, where it follows the system's clock, the thread that steps it."""
+
+    service: Service
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start_worker(self) -> None:
+        """Step the world as time passes, until `close`; nothing to do for a simulated clock, which is advanced instead.
+
+        Raises StateError when another process steps this database.
+        """
+        if self.service.world.clock.simulated or self._thread is not None:
+            return
+        lock = self.service.worker.lock()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StateError(f"Another program steps {self.service.world.database.path}; stop it first.") from None
+
+        def follow() -> None:
+            with lock:
+                while not self._stop.wait(_WORKER_PERIOD_SECONDS):
+                    self.service.worker.work(self.service.world.now())
+
+        self._thread = threading.Thread(target=follow, name="driftdesk-worker", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the worker and close the store."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.service.close()
+
+
+def open_backend(
+    database: str,
+    *,
+    clock: str = "simulated",
+    start: datetime | None = None,
+    demo: bool = False,
+    prices: Path | None = None,
+    column: str | None = None,
+) -> Backend:
+    """A backend over the database URL, with the demo world or empty. `clock`: "simulated" or "system".
+
+    A database that holds a world keeps it: `start` and `demo` only matter for a new one. Raises InputError for a URL
+    that is not a SQLite file, and for a demo world on the system's clock, whose history cannot be replayed.
+    """
+    if clock == "system" and demo:
+        raise InputError(
+            "The demo world needs a simulated clock; use --clock simulated, or --empty with the system's clock.",
+            field="--clock",
+            received=clock,
+            allowed="simulated with --demo",
+        )
+    path = Database(database).path
+    feed = make_feed(prices, column)
+    begin = start or demo_now(feed)
+    if demo:
+        build_world(path, feed, until=begin)
+    return Backend(open_service(path, feed, start=begin, system_clock=clock == "system"))
+
+
+def connect_service(service: Service, *, label: str) -> Desk:
+    """A desk on a service in this process, over the wire's own messages; closing the desk closes the service."""
+    keys = (secrets.token_hex(8), secrets.token_hex(16))
+    transport = InProcessTransport(create_app(service, Credentials(*keys)))
+    client = Client("http://driftdesk.local", ClientKeys(*keys), transport=transport)
+    mode = Mode.SIMULATED if service.world.clock.simulated else Mode.REMOTE
+    return Desk(client, mode=mode, label=label, on_close=service.close)
+
+
+def connect(
+    target: str = "embedded", *, data: Path | str | None = None, prices: Path | str | None = None, column: str | None = None
+) -> Desk:
+    """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given) or on the URL of a backend.
+
+    `data` is the user's data directory by default. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET. Raises
+    InputError for any other target.
+    """
+    if target == "embedded":
+        directory = data_directory(Path(data) if data is not None else None)
+        chosen = Path(prices) if prices is not None else None
+        ensure_world(directory, prices=chosen, column=column)
+        service = open_world(directory, prices=chosen, column=column)
+        return connect_service(service, label=f"Demo world · {service.world.feed.label}")
+    if target.startswith(("http://", "https://")):
+        keys = ClientKeys(os.environ.get("DRIFTDESK_KEY", ""), os.environ.get("DRIFTDESK_SECRET", ""))
+        client = Client(target.rstrip("/"), keys)
+        simulated = client.market.clock().simulated
+        return Desk(client, mode=Mode.SIMULATED if simulated else Mode.REMOTE, label=target)
+    raise InputError(
+        f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`.",
+        field="target",
+        received=target,
+        allowed="'embedded' or a URL",
+    )
+
+
+def connect_from_environment() -> Desk:
+    """The desk that the pages open: DRIFTDESK_BACKEND, DRIFTDESK_DATA, DRIFTDESK_PRICES and DRIFTDESK_COLUMN."""
+    return connect(
+        os.environ.get("DRIFTDESK_BACKEND", "embedded"),
+        data=os.environ.get("DRIFTDESK_DATA") or None,
+        prices=os.environ.get("DRIFTDESK_PRICES") or None,
+        column=os.environ.get("DRIFTDESK_COLUMN") or None,
+    )

@@ -1,0 +1,116 @@
+"""What all messages share: decimals as JSON strings, timestamps in UTC, tolerance when reading.
+
+Reading accepts numbers or strings, unknown enum values, unknown fields; writing is exact (rules.md 1.5,
+wire/alpaca.md 0).
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from driftdesk.money import format_decimal
+
+T = TypeVar("T")
+
+NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
+
+# Wider than any amount, quantity or ratio that a broker can mean, and narrow enough that exact arithmetic and plain
+# decimal text stay small whatever exponent somebody sends.
+_MAX_DIGITS_BEFORE_POINT: Final = 18
+_MAX_DIGITS_AFTER_POINT: Final = 30
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
+
+
+def _read_decimal(value: Any) -> Decimal:
+    if value == "":
+        raise PydanticCustomError("decimal", "value is empty")
+    # A float comes from a caller who parsed JSON without parse_float=Decimal; its shortest text is the best left.
+    text = repr(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else value
+    number = Decimal("NaN")
+    # Decimal itself would also take 1_000 and the digits of other scripts.
+    if (isinstance(text, int) and not isinstance(text, bool)) or (isinstance(text, str) and _NUMBER.fullmatch(text)):
+        number = Decimal(text)
+    elif isinstance(text, Decimal):
+        number = text
+    if not number.is_finite():
+        raise PydanticCustomError("decimal", "must be a decimal such as 12.50")
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= _MAX_DIGITS_BEFORE_POINT or (
+        isinstance(exponent, int) and exponent < -_MAX_DIGITS_AFTER_POINT
+    ):
+        raise PydanticCustomError(
+            "decimal",
+            f"must have at most {_MAX_DIGITS_BEFORE_POINT} digits before the point"
+            f" and {_MAX_DIGITS_AFTER_POINT} after it",
+        )
+    return number
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        # The official SDK reads and sends times without an offset as UTC (wire/alpaca.md 2).
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time", "must be a time between the years 1 and 9999 UTC") from None
+
+
+def _write_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "must be a whole number")
+    return value
+
+
+def _null_is_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
+WireDecimal = Annotated[
+    Decimal,
+    BeforeValidator(_read_decimal),
+    PlainSerializer(format_decimal, return_type=str, when_used="json"),
+]
+WireTime = Annotated[
+    datetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(_write_time, return_type=str, when_used="json"),
+]
+# A JSON whole number; true and false are not numbers here.
+WireInt = Annotated[int, BeforeValidator(_refuse_bool)]
+# A list that may be null or missing on the wire and is empty here.
+WireList = Annotated[tuple[T, ...], BeforeValidator(_null_is_empty)]
+
+
+class Message(BaseModel):
+    """Base of every message: frozen, unknown fields ignored, fields readable by name or alias."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Answer(Message):
+    """Base of what a backend sends: text fields also take numbers, which a request's may not."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON document, its decimals as exact `Decimal` and never as float (rules.md 1.1, 1.2).
+
+    Raises ValueError when it is not JSON, holds NaN or Infinity, or is nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
