@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftdesk.engine.preview import Preview
     from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
     from driftdesk.files import read_holdings, read_portfolio
+    from driftdesk.translate import to_portfolio
     from driftdesk.whatif import WhatIf, what_if, what_if_of
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "connect_from_environment",
     "read_holdings",
     "read_portfolio",
+    "to_portfolio",
     "what_if",
     "what_if_of",
 ]
@@ -59,6 +61,7 @@ _HOMES: Final = {
         "StateError",
     ),
     "files": ("read_holdings", "read_portfolio"),
+    "translate": ("to_portfolio",),
     "whatif": ("WhatIf", "what_if", "what_if_of"),
 }
 

@@ -270,8 +270,8 @@ def to_snapshot(account_id: str, held: Held, market: Market, targets: Iterable[s
     """The engine's snapshot of an account, with a quote for everything held and everything in `targets`.
 
     The backend builds the same snapshot from its store. A symbol without an asset or a trade has no price, which the
-    engine refuses or reports (rules.md 3.1). Holdings are in symbol order and open orders in the order of submission, as
-    in the backend's own, so that the order of the answers changes nothing.
+    engine refuses or reports (rules.md 3.1). Holdings stand in symbol order and open orders in the order of submission,
+    as in the backend's own, so that the order of the answers changes nothing.
     """
     holdings = tuple(_holding(position) for position in sorted(held.positions, key=lambda position: position.symbol))
     symbols = {holding.symbol for holding in holdings} | {Symbol(symbol) for symbol in targets if symbol != CASH}

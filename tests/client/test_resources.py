@@ -18,11 +18,24 @@ NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 TIMES = {"created_at": "2026-03-02T17:00:00Z", "updated_at": "2026-03-02T17:00:00Z"}
 PORTFOLIO = {"id": "p", "name": "n", "description": "", "status": "active", "weights": [], **TIMES}
 SUBSCRIPTION = {"id": "s", "account_id": "a", "portfolio_id": "p", **TIMES}
-CLOCK = {"timestamp": "2026-03-02T17:00:00Z", "is_open": True, "next_open": "2026-03-02T17:00:00Z", "next_close": "2026-03-02T17:00:00Z"}
+CLOCK = {
+    "timestamp": "2026-03-02T17:00:00Z",
+    "is_open": True,
+    "next_open": "2026-03-02T17:00:00Z",
+    "next_close": "2026-03-02T17:00:00Z",
+}
 
 
 def run(number: int) -> dict[str, Any]:
-    return {"id": str(number), "type": "t", "status": "QUEUED", "account_id": "a", "portfolio_id": "p", "weights": [], **TIMES}
+    return {
+        "id": str(number),
+        "type": "t",
+        "status": "QUEUED",
+        "account_id": "a",
+        "portfolio_id": "p",
+        "weights": [],
+        **TIMES,
+    }
 
 
 class Backend:

@@ -13,7 +13,12 @@ from driftdesk.wire.market import Clock
 from driftdesk.wire.simulation import Deposit
 
 NOW = datetime(2026, 3, 2, 17, tzinfo=UTC)
-CLOCK = {"timestamp": "2026-03-02T12:00:00-05:00", "is_open": True, "next_open": NOW.isoformat(), "next_close": NOW.isoformat()}
+CLOCK = {
+    "timestamp": "2026-03-02T12:00:00-05:00",
+    "is_open": True,
+    "next_open": NOW.isoformat(),
+    "next_close": NOW.isoformat(),
+}
 DEPOSIT = Deposit(account_id="a", amount=Decimal(5))
 
 Script = list[httpx.Response | httpx.HTTPError]
@@ -74,7 +79,8 @@ def test_a_read_is_tried_again_where_that_can_help(failure: httpx.Response | htt
 
 
 @pytest.mark.parametrize(
-    "failure", [httpx.Response(400), httpx.Response(404), httpx.Response(500), httpx.ReadTimeout("slow"), httpx.CloseError("")]
+    "failure",
+    [httpx.Response(400), httpx.Response(404), httpx.Response(500), httpx.ReadTimeout("slow"), httpx.CloseError("")],
 )
 def test_a_read_that_would_fail_again_is_not_repeated(failure: httpx.Response | httpx.HTTPError) -> None:
     """Refusals and bugs do not go away; a full time-out has been waited for once."""
@@ -87,7 +93,7 @@ def test_a_read_that_would_fail_again_is_not_repeated(failure: httpx.Response | 
 def test_retries_are_capped() -> None:
     """After four attempts the last failure is told."""
     wire = Wire(httpx.Response(503, json={"code": 50310000, "message": "down"}))
-    with pytest.raises(Unavailable, match="^down$"):
+    with pytest.raises(Unavailable, match=r"^down$"):
         read(wire)
     assert MAX_ATTEMPTS == 4 == len(wire.requests)
     assert [0.25, 0.5, 1.0] == wire.waits
@@ -189,7 +195,9 @@ def test_no_answer_to_a_write_says_that_its_effect_is_unknown() -> None:
     """A read says only that there was no answer."""
     with pytest.raises(Unavailable, match=r"^No answer from https://desk.test to GET /v1/clock: it took too long\.$"):
         read(Wire(httpx.ReadTimeout("")))
-    with pytest.raises(Unavailable, match=r"POST /v1/simulation/deposits: refused\. Whether it took effect is not known"):
+    with pytest.raises(
+        Unavailable, match=r"POST /v1/simulation/deposits: refused\. Whether it took effect is not known"
+    ):
         write(Wire(httpx.ConnectError("refused")))
 
 

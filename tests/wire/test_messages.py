@@ -28,7 +28,14 @@ RUN: dict[str, Any] = {
     "created_at": T,
     "updated_at": T,
 }
-ORDER: dict[str, Any] = {"id": "o", "client_order_id": "c", "created_at": T, "symbol": "SPY", "side": "buy", "status": "filled"}
+ORDER: dict[str, Any] = {
+    "id": "o",
+    "client_order_id": "c",
+    "created_at": T,
+    "symbol": "SPY",
+    "side": "buy",
+    "status": "filled",
+}
 
 
 @pytest.mark.parametrize("sent", ["417.80", '"417.80"', "4.1780E+2"])
@@ -47,7 +54,7 @@ def test_a_skipped_order_of_the_seed_is_read() -> None:
     assert json.loads(skipped.model_dump_json())["notional"] == "0.1"
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**17), max_value=10**17))
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**13), max_value=10**13))
 def test_a_decimal_survives_the_wire_unchanged(number: Decimal) -> None:
     """Written as text without exponent, read back equal."""
     weight = Weight(type="asset", symbol="SPY", percent=number)
@@ -56,7 +63,10 @@ def test_a_decimal_survives_the_wire_unchanged(number: Decimal) -> None:
     assert "E" not in json.loads(text)["percent"]
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e18", "1e-31", "1e9999999999", 10**30, "1_000", "\u0663", "", "five", True, None, [1]])
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "Infinity", "1e14", "1e-31", "1e9999999999", 10**30, "1_000", "\u0663", "", "five", True, None, [1]],
+)
 def test_what_is_no_decimal_is_refused(value: object) -> None:
     """Nor is one so large or so fine that exact arithmetic would choke on it."""
     with pytest.raises(ValidationError):
@@ -66,7 +76,7 @@ def test_what_is_no_decimal_is_refused(value: object) -> None:
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "{", "", "[" * 100_000])
 def test_only_json_is_json(text: str) -> None:
     """The standard parser would let NaN and Infinity pass, and fail in another way on deep nesting."""
-    with pytest.raises(ValueError, match="JSON|nested|Expecting"):
+    with pytest.raises(ValueError, match=r"JSON|nested|Expecting"):
         read_json(text)
 
 
@@ -138,12 +148,16 @@ def test_both_names_of_the_initiator_are_filled_from_either(name: str) -> None:
 def test_a_patch_forgets_nulls() -> None:
     """A field sent as null counts as not sent; zero, empty text and empty lists are values."""
     body = {"name": None, "description": "", "cooldown_days": 0, "weights": None, "rebalance_conditions": []}
-    assert {"description", "cooldown_days", "rebalance_conditions"} == UpdatePortfolio.model_validate(body).model_fields_set
+    assert {"description", "cooldown_days", "rebalance_conditions"} == UpdatePortfolio.model_validate(
+        body
+    ).model_fields_set
 
 
 def test_page_tokens_are_text_or_numbers() -> None:
     """The seed shows the number 100, the documentation opaque text."""
-    tokens = [RunPage.model_validate({"runs": [], "next_page_token": token}).next_page_token for token in (100, "MTA=", None)]
+    tokens = [
+        RunPage.model_validate({"runs": [], "next_page_token": token}).next_page_token for token in (100, "MTA=", None)
+    ]
     assert [100, "MTA=", None] == tokens
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from driftdesk.backend.runs.record import add_event
 from driftdesk.backend.store.tables import portfolios, runs, subscriptions
@@ -47,7 +47,7 @@ class NewRun:
 def open_run_of(connection: Connection, account_id: str) -> str | None:
     """The id of the account's QUEUED or IN_PROGRESS run, None without one."""
     return connection.scalar(
-        select(runs.c.id).where(runs.c.account_id == account_id, runs.c.status.in_(["QUEUED", "IN_PROGRESS"]))
+        select(runs.c.id).where(runs.c.account_id == account_id, text("status IN ('QUEUED', 'IN_PROGRESS')"))
     )
 
 

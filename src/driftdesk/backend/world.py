@@ -1,7 +1,7 @@
 """What every use case stands on: the store, the clock, the sessions, the prices. One snapshot builder for all of them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -82,39 +82,55 @@ class World:
 
     def snapshot(self, connection: Connection, account_id: str, symbols: Iterable[Symbol], market: Market) -> Snapshot:
         """The account as it stands, with quotes for what it holds and for `symbols`. NotFound for an unknown account."""
-        cash = connection.scalar(select(accounts.c.cash).where(accounts.c.id == account_id))
-        if cash is None:
-            raise NotFound(f"There is no account {account_id}.")
-        open_orders = tuple(
-            OpenOrder(row.id, Symbol(row.symbol), Side(row.side), row.reserved)
-            for row in connection.execute(
-                select(orders.c.id, orders.c.symbol, orders.c.side, orders.c.reserved)
-                .where(orders.c.account_id == account_id, orders.c.due_at.is_not(None))
-                .order_by(orders.c.submitted_at, orders.c.id)
+        return self.snapshots(connection, {account_id: symbols}, market)[account_id]
+
+    def snapshots(
+        self, connection: Connection, wanted: Mapping[str, Iterable[Symbol]], market: Market
+    ) -> dict[str, Snapshot]:
+        """Snapshots of many accounts in three reads; `wanted` gives the further symbols to quote for each."""
+        ids = list(wanted)
+        cash = {
+            row.id: row.cash
+            for row in connection.execute(select(accounts.c.id, accounts.c.cash).where(accounts.c.id.in_(ids)))
+        }
+        missing = [account_id for account_id in ids if account_id not in cash]
+        if missing:
+            raise NotFound(f"There is no account {missing[0]}.")
+        open_orders: dict[str, list[OpenOrder]] = {account_id: [] for account_id in ids}
+        reserved: dict[tuple[str, str], Decimal] = {}
+        for row in connection.execute(
+            select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
+            .where(orders.c.account_id.in_(ids), orders.c.due_at.is_not(None))
+            .order_by(orders.c.symbol, orders.c.id)
+        ):
+            side = Side(row.side)
+            open_orders[row.account_id].append(OpenOrder(row.id, Symbol(row.symbol), side, row.reserved))
+            if side is Side.SELL:
+                key = (row.account_id, row.symbol)
+                reserved[key] = reserved.get(key, ZERO) + row.reserved
+        holdings: dict[str, list[Holding]] = {account_id: [] for account_id in ids}
+        for row in connection.execute(
+            select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
+            .where(positions.c.account_id.in_(ids))
+            .order_by(positions.c.symbol)
+        ):
+            available = row.quantity - reserved.get((row.account_id, row.symbol), ZERO)
+            holdings[row.account_id].append(Holding(Symbol(row.symbol), row.quantity, available))
+        return {
+            account_id: Snapshot(
+                account_id=AccountId(account_id),
+                as_of=market.now,
+                cash=cash[account_id],
+                holdings=tuple(holdings[account_id]),
+                quotes=tuple(
+                    market.quote(symbol)
+                    for symbol in sorted({holding.symbol for holding in holdings[account_id]} | set(wanted[account_id]))
+                ),
+                open_orders=tuple(open_orders[account_id]),
+                market_open=market.is_open,
             )
-        )
-        reserved: dict[str, Decimal] = {}
-        for order in open_orders:
-            if order.side is Side.SELL:
-                reserved[order.symbol] = reserved.get(order.symbol, ZERO) + order.reserved
-        holdings = tuple(
-            Holding(Symbol(row.symbol), row.quantity, row.quantity - reserved.get(row.symbol, ZERO))
-            for row in connection.execute(
-                select(positions.c.symbol, positions.c.quantity)
-                .where(positions.c.account_id == account_id)
-                .order_by(positions.c.symbol)
-            )
-        )
-        wanted = sorted({holding.symbol for holding in holdings} | set(symbols))
-        return Snapshot(
-            account_id=AccountId(account_id),
-            as_of=market.now,
-            cash=cash,
-            holdings=holdings,
-            quotes=tuple(market.quote(symbol) for symbol in wanted),
-            open_orders=open_orders,
-            market_open=market.is_open,
-        )
+            for account_id in ids
+        }
 
     def account_row(self, connection: Connection, account_id: str) -> RowMapping:
         """The account's row; NotFound for an unknown id."""

@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
 
-# Wider than any amount, quantity or ratio that a broker can mean, and narrow enough that exact arithmetic and plain
-# decimal text stay small whatever exponent somebody sends.
-_MAX_DIGITS_BEFORE_POINT: Final = 18
+# Wider than any amount or ratio that a broker can mean, and narrow enough that exact arithmetic, plain decimal text and
+# a price scaled to 64 bits hold it whatever exponent somebody sends.
+_MAX_DIGITS_BEFORE_POINT: Final = 14
 _MAX_DIGITS_AFTER_POINT: Final = 30
+_MAX_INT: Final = 2**31 - 1
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
@@ -69,6 +70,12 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _in_range(value: int) -> int:
+    if abs(value) > _MAX_INT:
+        raise PydanticCustomError("range", f"must be a whole number of at most {_MAX_INT}")
+    return value
+
+
 def _null_is_empty(value: Any) -> Any:
     return () if value is None else value
 
@@ -83,8 +90,8 @@ WireTime = Annotated[
     AfterValidator(_in_utc),
     PlainSerializer(_write_time, return_type=str, when_used="json"),
 ]
-# A JSON whole number; true and false are not numbers here.
-WireInt = Annotated[int, BeforeValidator(_refuse_bool)]
+# A JSON whole number of 32 bits; true and false are not numbers here.
+WireInt = Annotated[int, BeforeValidator(_refuse_bool), AfterValidator(_in_range)]
 # A list that may be null or missing on the wire and is empty here.
 WireList = Annotated[tuple[T, ...], BeforeValidator(_null_is_empty)]
 

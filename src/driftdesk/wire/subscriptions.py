@@ -1,11 +1,11 @@
 """Subscriptions: an account follows a portfolio (seed 000, rules.md 2.6)."""
 
 from driftdesk.money import ZERO
-from driftdesk.wire.base import Answer, Message, WireList, WireDecimal, WireTime
+from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
 
 
 class Waiting(Answer):
-    """What waits for the next evaluation of a subscription (ours, rules.md 2.4, 2.6, 5.1, 5.6, 5.7). USD, New York date."""
+    """What waits for a subscription's next evaluation (ours, rules.md 2.4, 2.6, 5.1, 5.6, 5.7). USD, New York date."""
 
     portfolio_changed: bool = False
     subscription_created: bool = False

@@ -55,11 +55,11 @@ def test_percents_arrive_as_their_decimal_text(http: httpx.Client, service: Any,
 
 
 def test_a_number_that_no_float_can_hold_arrives_exactly(http: httpx.Client, service: Any) -> None:
-    """17 digits and more survive."""
+    """23 digits survive."""
     service.answers["create_run"] = RUN
-    body = '{"account_id": "a", "type": "invest_cash", "amount": 12345678901234567.89}'
+    body = '{"account_id": "a", "type": "invest_cash", "amount": 12345678901234.567890123}'
     http.post(RUNS, content=body, headers={"Content-Type": "application/json"})
-    assert Decimal("12345678901234567.89") == service.calls[0][1][0].amount
+    assert Decimal("12345678901234.567890123") == service.calls[0][1][0].amount
 
 
 def test_a_portfolio_leaves_with_every_key(http: httpx.Client, service: Any) -> None:
@@ -67,9 +67,7 @@ def test_a_portfolio_leaves_with_every_key(http: httpx.Client, service: Any) -> 
     service.answers["get_portfolio"] = PORTFOLIO
     body = http.get(f"{PORTFOLIOS}/{SOME_ID}").json()
     assert body["weights"][0] == {"type": "cash", "symbol": None, "percent": "5"}
-    assert body["rebalance_conditions"] == [
-        {"type": "drift_band", "sub_type": "absolute", "percent": "5", "day": None}
-    ]
+    assert body["rebalance_conditions"] == [{"type": "drift_band", "sub_type": "absolute", "percent": "5", "day": None}]
     assert body["description"] == ""
     assert body["created_at"] == "2026-03-02T17:00:00Z"
 

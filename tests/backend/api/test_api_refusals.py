@@ -52,10 +52,14 @@ JSON = {"Content-Type": "application/json"}
             '{"name": "n", "weights": [{"type": "cash", "percent": "five"}]}',
         ),
         (
-            "weights[0].percent must have at most 18 digits before the point and 30 after it; received 1E+999999.",
+            "weights[0].percent must have at most 14 digits before the point and 30 after it; received 1E+999999.",
             '{"name": "n", "weights": [{"type": "cash", "percent": 1e999999}]}',
         ),
         ("cooldown_days must be a whole number; received 1.5.", '{"name":"n","weights":[],"cooldown_days":1.5}'),
+        (
+            "cooldown_days must be a whole number of at most 2147483647; received 2147483648.",
+            '{"name":"n","weights":[],"cooldown_days":2147483648}',
+        ),
         ("cooldown_days must be a whole number; received True.", '{"name":"n","weights":[],"cooldown_days":true}'),
         (
             "rebalancing_conditions[0].type is missing; it must be text.",
@@ -75,7 +79,10 @@ def test_a_malformed_body_is_400_in_one_sentence(http: httpx.Client, message: st
         ("limit must be a whole number from 1 to 1000; received '0'.", f"{RUNS}?limit=0"),
         ("limit must be a whole number from 1 to 1000; received '1001'.", f"{SUBSCRIPTIONS}?limit=1001"),
         ("limit must be a whole number from 1 to 1000; received 'ten'.", "/v1/decisions?limit=ten"),
-        ("limit must be a whole number from 1 to 500; received '501'.", f"/v1/trading/accounts/{SOME_ID}/orders?limit=501"),
+        (
+            "limit must be a whole number from 1 to 500; received '501'.",
+            f"/v1/trading/accounts/{SOME_ID}/orders?limit=501",
+        ),
         ("start must be a date such as 2026-01-02; received 'soon'.", "/v1/calendar?start=soon"),
         ("symbols is missing; add it to the query.", "/v2/stocks/trades/latest"),
         (
@@ -103,11 +110,19 @@ def test_a_query_that_means_nothing_is_422(http: httpx.Client, message: str, pat
         (422, 42210003, DriftdeskError("no")),
     ],
 )
-def test_each_error_of_ours_has_its_status(http: httpx.Client, service: Any, status: int, code: int, error: DriftdeskError) -> None:
+def test_each_error_of_ours_has_its_status(
+    http: httpx.Client, service: Any, status: int, code: int, error: DriftdeskError
+) -> None:
     """One table maps errors to statuses; the sentence is passed on."""
     service.answers["create_run"] = error
     answer = http.post(RUNS, json={"account_id": SOME_ID, "type": "full_rebalance"})
     assert (status, code, "no") == (answer.status_code, answer.json()["code"], answer.json()["message"])
+
+
+def test_a_number_that_the_store_cannot_hold_is_422(http: httpx.Client, service: Any) -> None:
+    """Each number is bounded; a product of two may still be too large."""
+    service.answers["simulate_account"] = OverflowError("int too large")
+    assert http.post("/v1/simulation/accounts", json={"cash": "1"}).json()["code"] == 42210004
 
 
 def test_a_moved_preview_tells_the_new_hash(http: httpx.Client, service: Any) -> None:

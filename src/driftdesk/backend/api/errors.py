@@ -59,6 +59,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(DriftdeskError, _on_refusal)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OverflowError, _on_overflow)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:
@@ -71,6 +72,13 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     in_body, message = sentence(error.errors(), getattr(error, "model", None))
     # A body of the wrong shape is malformed; a query value is text in any case, so only its meaning can be wrong.
     return error_response(HTTPStatus.BAD_REQUEST if in_body else HTTPStatus.UNPROCESSABLE_ENTITY, message)
+
+
+async def _on_overflow(request: Request, error: Exception) -> Response:
+    # Numbers are bounded when they are read; a product of two of them may still be more than the store can hold.
+    return error_response(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "A number in the request is larger than this backend can store.", n=4
+    )
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

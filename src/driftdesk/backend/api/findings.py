@@ -41,7 +41,7 @@ def sentence(findings: Sequence[Mapping[str, Any]], model: type[BaseModel] | Non
     if first["msg"] == "value is empty":
         return True, f"{name}: value is empty; it must be {allowed}."
     # Our own validators (driftdesk.wire.base) say themselves what is allowed.
-    rule = first["msg"] if first["type"] in ("decimal", "time") else f"must be {allowed}"
+    rule = first["msg"] if first["type"] in ("decimal", "time", "range") else f"must be {allowed}"
     return True, f"{name} {rule}; received {_shown(first['input'])}."
 
 

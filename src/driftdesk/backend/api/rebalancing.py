@@ -1,5 +1,6 @@
 """Portfolios, subscriptions, runs and decisions over HTTP (seed 000, rules.md 2, 5, 7)."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -154,7 +155,7 @@ async def list_decisions(  # noqa: PLR0913 - four filters and a page
     *,
     account_id: str | None = None,
     portfolio_id: str | None = None,
-    session: str | None = None,
+    session: date | None = None,
     outcome: str | None = None,
     limit: Limit = 100,
     page_token: PageToken = None,

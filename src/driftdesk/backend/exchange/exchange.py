@@ -95,6 +95,9 @@ class Exchange:
 
     def settle(self, now: datetime) -> int:
         """Fill or expire every order due at `now`, oldest first; the number of orders filled."""
+        first = self.next_event()
+        if first is None or first > now:
+            return 0
         filled = 0
         with self._world.database.write() as connection:
             due = (
@@ -104,8 +107,6 @@ class Exchange:
                 .mappings()
                 .all()
             )
-            if not due:
-                return 0
             market = self._world.market(connection, now)
             for row in due:
                 close = self._world.sessions.current_or_next(row["submitted_at"]).close

@@ -1,0 +1,60 @@
+"""One small world, reached in two ways: in-process, and over a real socket. Every contract test runs over both."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from driftdesk.backend.api import Credentials, create_app
+from driftdesk.backend.feeds.base import PriceFeed
+from driftdesk.backend.inprocess import InProcessTransport
+from driftdesk.backend.opening import make_feed, open_service
+from driftdesk.backend.service import Service
+from driftdesk.client import Client, ClientKeys
+
+# Monday 3 March 2025, 10:00 in New York: half an hour into a full session.
+START = datetime(2025, 3, 3, 15, tzinfo=UTC)
+KEYS = ("key", "secret")
+
+
+@pytest.fixture(scope="session")
+def feed() -> PriceFeed:
+    return make_feed(None)
+
+
+@pytest.fixture
+def service(tmp_path: Path, feed: PriceFeed) -> Iterator[Service]:
+    opened = open_service(tmp_path / "world.db", feed, start=START, seed=1, durable=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(service: Service) -> FastAPI:
+    return create_app(service, Credentials(*KEYS))
+
+
+@pytest.fixture(params=["in-process", "socket"])
+def client(request: pytest.FixtureRequest, app: FastAPI) -> Iterator[Client]:
+    if request.param == "in-process":
+        with Client("http://embedded", ClientKeys(*KEYS), InProcessTransport(app)) as client:
+            yield client
+        return
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with Client(f"http://127.0.0.1:{port}", ClientKeys(*KEYS)) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
