@@ -48,7 +48,7 @@ def _draw(run: Any, names: dict[str, str]) -> None:
         st.badge(words(run.status), color=widgets.state_colour(run.status))
     about = [words(run.type), f"initiated from {run.initiated_from or 'unknown'}"]
     about += [part for part in (run.trigger, run.reason) if part]
-    widgets.sentence(" · ".join(about))
+    st.markdown(state.plain(" · ".join(about)))
     widgets.moment(run.created_at, "Created ")
     if run.events:
         widgets.chart(timeline_figure(run, state.theme()), timeline_alt(run), "timeline_chart")

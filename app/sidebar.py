@@ -24,7 +24,10 @@ def show(title: str) -> None:
         st.selectbox(
             "Account",
             list(state.labels()),
+            # No default, because a default is left out of the link.
+            index=None,
             key=state.ACCOUNT,
+            placeholder="Choose an account",
             bind="query-params",
         )
         if title == "Drift":

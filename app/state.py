@@ -75,7 +75,8 @@ def choose_default_account() -> None:
         worst = sorted(worst_first(book()), key=lambda view: view.drift is None)
         found = [label for label, view in labels().items() if worst and view.account.id == worst[0].account.id]
         if found:
-            st.query_params[ACCOUNT] = found[0]
+            # In the link too, so that a page that nobody has touched can be shared as it is.
+            st.query_params[ACCOUNT] = st.session_state[ACCOUNT] = found[0]
 
 
 def chosen_account() -> str | None:

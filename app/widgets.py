@@ -15,8 +15,11 @@ from driftdesk.figures import CHART_CONFIG, count_of, csv_text, file_name, money
 
 PERCENT = st.column_config.NumberColumn(format="%.2f%%", width="small")
 MONEY = st.column_config.NumberColumn(format="dollar", step=0.01)
+WHY_WIDTH = 480
 COLUMNS = {
-    **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %", "Weight now %", "Weight after %"), PERCENT),
+    **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %"), PERCENT),
+    "Weight now %": st.column_config.NumberColumn("Now %", format="%.2f%%", width="small", help="Weight now"),
+    "Weight after %": st.column_config.NumberColumn("After %", format="%.2f%%", width="small", help="Weight after"),
     **dict.fromkeys(("Equity", "Cash", "Value", "Notional", "Traded", "Planned notional", "Filled notional"), MONEY),
     "Price": st.column_config.NumberColumn(format="$%,.2f", width="small"),
     "Planned price": st.column_config.NumberColumn(format="$%.4f"),
@@ -28,7 +31,7 @@ COLUMNS = {
     "Slippage bp": st.column_config.NumberColumn(format="%+.1f", width="small"),
     "Quantity": st.column_config.NumberColumn(format="%,.4f", width="small"),
     "Filled quantity": st.column_config.NumberColumn(format="%,.4f"),
-    "Why": st.column_config.TextColumn(width="large"),
+    "Why": st.column_config.TextColumn(width=WHY_WIDTH),
     "What happened": st.column_config.TextColumn(width="large"),
     **dict.fromkeys(
         ("Created", "Last rebalanced", "Time", "Filled at"),
@@ -37,7 +40,7 @@ COLUMNS = {
 }
 RUNS_LEGEND = (
     ":small[● completed &emsp; ◇ ○ open &emsp; — canceled &emsp; :orange[✖] failed &emsp; "
-    ":orange[■] sold &emsp; :blue[■] bought]"
+    ":orange[▼] sold, :blue[▲] bought in a month]"
 )
 BADGES = {
     "Side": ["▼ Sell", "▲ Buy"],
@@ -50,6 +53,11 @@ BADGE_COLOURS = {
     "Standing": ["orange", "orange", "gray", "gray", "gray"],
     "Status": ["orange", "blue", "gray", "gray"],
     "State": ["orange", "orange", "blue", "blue"],
+}
+OUTCOMES: dict[str, tuple[str, str, Any]] = {
+    "run": ("Would rebalance", ":material/sync_alt:", "orange"),
+    "blocked": ("Waits", ":material/hourglass:", "orange"),
+    "not_due": ("Nothing due", ":material/check:", "gray"),
 }
 ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
 # Longer tables scroll inside themselves.
@@ -136,12 +144,17 @@ def preview_metrics(preview: Preview) -> None:
 
 def _cost(preview: Preview) -> str:
     traded = preview.sells_total + preview.buys_total
-    return f"{preview.estimated_cost / traded * 10_000:.1f} bp of trades" if traded else "no trades"
+    if not preview.estimated_cost:
+        return "no cost assumed"
+    return f"{preview.estimated_cost / traded * 10_000:.1f} bp of trades"
 
 
-def sentence(text: str) -> None:
-    """A sentence of the desk's own, as plain text."""
-    st.markdown(state.plain(text))
+def decision(made: Any) -> None:
+    """What the next evaluation would decide, and why, in the decision's own words."""
+    label, icon, colour = OUTCOMES[str(made.outcome)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(label, icon=icon, color=colour)
+        st.markdown(state.plain(made.summary))
 
 
 def link(**parameters: str) -> dict[str, str]:

@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from driftdesk import cli, launch
@@ -244,3 +247,35 @@ def test_key_and_secret_go_together(
     monkeypatch.setenv(name, "x")
     status, _, err = run(capsys, "serve", "--empty")
     assert (status, "DRIFTDESK_KEY and DRIFTDESK_SECRET go together" in err) == (2, True)
+
+
+def test_serve_answers_to_the_key_that_it_printed(tmp_path: Path, other_port: int) -> None:
+    """`driftdesk serve` prints a key once, refuses requests without it, keeps its start, and ends when told to."""
+    command = [sys.executable, "-m", "driftdesk.cli", "serve", "--empty", "--port", str(other_port)]
+    command += ["--start", "2026-03-02T09:00-05:00", "--database", f"sqlite:///{tmp_path / 'served.db'}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTDESK_")}
+    environment["DRIFTDESK_DATA"] = str(tmp_path)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        key, secret = server.stdout.readline().split(": ")[1].split()
+        assert server.stdout.readline().startswith(f"The API is at http://127.0.0.1:{other_port}")
+        address = f"http://127.0.0.1:{other_port}/v1/clock"
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+            refused = client.get(address)
+            answered = client.get(address, auth=(key, secret))
+        server.terminate()
+        rest = server.stdout.read()
+    assert (401, 200, 0, "") == (refused.status_code, answered.status_code, server.returncode, rest)
+    assert answered.json()["timestamp"].startswith("2026-03-02T")
+
+
+@pytest.mark.parametrize(("watched", "expected"), [(True, "Replaying 2 March 2026 ·  50%"), (False, "")])
+def test_progress_is_for_a_person_who_watches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, watched: bool, expected: str
+) -> None:
+    """On a terminal one line is written over and wiped; into a file or a pipe nothing is written."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: watched)
+    with cli._progress_line() as show:
+        show(0.5, "Replaying 2 March 2026")
+        written = capsys.readouterr().out
+    assert (expected, watched) == (written.strip(), capsys.readouterr().out.endswith("\r"))

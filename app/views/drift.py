@@ -64,9 +64,11 @@ if other:
 else:
     decision = state.desk().decide(view)
     with st.container(border=True):
-        st.markdown(state.plain(decision.summary))
-        if rebalanced is not None:
-            widgets.moment(rebalanced, "Last full rebalance ")
+        widgets.decision(decision)
+        with st.container(horizontal=True, gap="large"):
+            widgets.moment(decision.at, "Next evaluation ")
+            if rebalanced is not None:
+                widgets.moment(rebalanced, "Last full rebalance ")
 
 with st.container(border=True):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

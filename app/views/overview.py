@@ -16,14 +16,13 @@ from driftdesk.figures import (
     money,
     new_york,
     runs_alt,
-    runs_figure,
     runs_table,
     standing,
-    words,
 )
 
 RECENT = timedelta(days=30)
 LISTED = 6
+NOT_HERE = ("Type", "Initiated from", "Skipped", "Failed", "Reason", "Run")
 
 views, runs = state.book(), state.runs()
 names = {view.account.id: label for label, view in state.labels().items()}
@@ -53,32 +52,27 @@ widgets.table(book, book_alt(views))
 widgets.download(book, "accounts", key="download_accounts")
 
 left, right = st.columns(2, gap="medium")
-with left, st.container(border=True):
-    st.subheader("Needs attention")
-    found = attention(views, runs, state.desk().clock().timestamp - RECENT)
-    if not found:
-        st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
-    for item in found[:LISTED]:
-        page, label = ("views/drift.py", names[item.account_id])
-        link = {state.ACCOUNT: label}
-        if item.run_id is not None:
-            page, link = "views/runs.py", {**link, state.RUN: item.run_id}
-        st.page_link(page, label=state.plain(item.text), icon=widgets.ATTENTION_ICONS[item.kind], query_params=link)
-    if len(found) > LISTED:
-        st.caption(f"and {len(found) - LISTED} more in the tables.")
-with right, st.container(border=True):
+with left, st.container(border=True, height="stretch"):
     st.subheader("Worst band used")
     widgets.chart(book_figure(views, state.theme()), book_alt(views), "book_chart")
-
-with st.container(border=True):
-    st.subheader("Recent runs")
-    if runs:
-        st.markdown(widgets.RUNS_LEGEND)
-        widgets.chart(runs_figure(runs, state.theme()), runs_alt(runs), "book_runs_chart")
+with right:
+    with st.container(border=True):
+        st.subheader("Needs attention")
+        found = attention(views, runs, state.desk().clock().timestamp - RECENT)
+        if not found:
+            st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
+        for item in found[:LISTED]:
+            page, link = "views/drift.py", {state.ACCOUNT: names[item.account_id]}
+            if item.run_id is not None:
+                page, link = "views/runs.py", {**link, state.RUN: item.run_id}
+            st.page_link(page, label=state.plain(item.text), icon=widgets.ATTENTION_ICONS[item.kind], query_params=link)
+        if len(found) > LISTED:
+            st.caption(f"and {len(found) - LISTED} more in the tables.")
+    with st.container(border=True):
+        st.subheader("Recent runs")
         recent = runs[:LISTED]
-        widgets.table(runs_table(recent, names), runs_alt(recent))
-        st.page_link(
-            "views/runs.py", label=f"All runs, last one {words(last.status).lower()}", icon=":material/receipt_long:"
-        )
-    else:
-        st.caption("No runs yet. Preview an account to create the first one.")
+        if recent:
+            widgets.table(runs_table(recent, names), runs_alt(recent), hide=NOT_HERE)
+            st.page_link("views/runs.py", label="All runs and their fills", icon=":material/receipt_long:")
+        else:
+            st.caption("No runs yet. Preview an account to create the first one.")

@@ -29,7 +29,7 @@ with right:
 answer = what_if(holdings, cash=cash, weights=weights, bands=bands, as_of=state.desk().clock().timestamp)
 
 with st.container(border=True):
-    st.markdown(state.plain(answer.decision.summary))
+    widgets.decision(answer.decision)
 with st.container(border=True):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader("Current weight against band")

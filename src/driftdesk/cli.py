@@ -7,7 +7,8 @@ import argparse
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Final, TextIO
 
 from driftdesk import __version__
 from driftdesk.errors import DriftdeskError, InputError
-from driftdesk.launch import HOST, World, choose_port, data_directory, is_free, open_app
+from driftdesk.launch import HOST, World, choose_port, data_directory, end_politely, is_free, open_app
 from driftdesk.money import parse_decimal
 
 BAD_INPUT: Final = 2
 SERVE_PORT: Final = 8787
 LAST_PORT: Final = 65535
+LINE_WIDTH: Final = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,19 +142,28 @@ def _world(arguments: argparse.Namespace) -> World:
     return World(data_directory(arguments.data), prices, arguments.column)
 
 
-def _show_progress(fraction: float, what: str) -> None:
-    line = f"{what} · {fraction:4.0%}"
-    if sys.stdout.isatty():
-        print(f"\r{line:<79}", end="" if fraction < 1 else "\n", flush=True)
-    elif fraction >= 1:
-        print(line, flush=True)
+@contextmanager
+def _progress_line() -> Iterator[Callable[[float, str], None]]:
+    """One line that is written over, and wiped at the end; nothing where nobody watches a terminal."""
+    watched = sys.stdout.isatty()
+
+    def show(fraction: float, what: str) -> None:
+        if watched:
+            print(f"\r{what} · {fraction:4.0%}".ljust(LINE_WIDTH), end="", flush=True)
+
+    try:
+        yield show
+    finally:
+        if watched:
+            print(f"\r{'':{LINE_WIDTH}}\r", end="", flush=True)
 
 
 def _build(world: World) -> None:
     # The backend's libraries take half a second to import; only the commands that need a backend pay for them.
     from driftdesk.demo import ensure_world  # noqa: PLC0415
 
-    ensure_world(world.data, prices=world.prices, column=world.column, progress=_show_progress)
+    with _progress_line() as show:
+        ensure_world(world.data, prices=world.prices, column=world.column, progress=show)
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -174,7 +185,8 @@ def _reset(arguments: argparse.Namespace) -> int:
             return 0
     from driftdesk.demo import reset_world  # noqa: PLC0415 - as in _build
 
-    reset_world(world.data, prices=world.prices, column=world.column, progress=_show_progress)
+    with _progress_line() as show:
+        reset_world(world.data, prices=world.prices, column=world.column, progress=show)
     print(f"The demo world in {world.data} is new.")
     return 0
 
@@ -213,7 +225,10 @@ def _serve(arguments: argparse.Namespace) -> int:
         print(
             f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).", flush=True
         )
+        end_politely()
         uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
+    except KeyboardInterrupt:
+        pass
     finally:
         backend.close()
     return 0

@@ -102,7 +102,11 @@ def connect_service(service: Service, *, label: str) -> Desk:
 
 
 def connect(
-    target: str = "embedded", *, data: Path | str | None = None, prices: Path | str | None = None, column: str | None = None
+    target: str = "embedded",
+    *,
+    data: Path | str | None = None,
+    prices: Path | str | None = None,
+    column: str | None = None,
 ) -> Desk:
     """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given) or on the URL of a backend.
 

@@ -4,6 +4,7 @@ Twelve accounts follow four portfolios for two years: subscriptions, triggered r
 orders, a rejected order, a canceled run. The same seed or the same price file gives the same world on every machine.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def demo_now(feed: PriceFeed) -> datetime:
     sessions = new_york_sessions().between(feed.first, feed.last)
     if len(sessions) < 2 * _SESSIONS_AHEAD:
         raise DataError(
-            f"{feed.label} has {len(sessions)} sessions; the demo world needs at least {2 * _SESSIONS_AHEAD}: use a longer file."
+            f"{feed.label} has {len(sessions)} sessions; the demo world needs {2 * _SESSIONS_AHEAD}: use a longer file."
         )
     return _handover(sessions[-_SESSIONS_AHEAD])
 
@@ -183,9 +184,7 @@ def build_world(
     path: Path, feed: PriceFeed, *, until: datetime, seed: int = DEFAULT_SEED, progress: Progress | None = None
 ) -> None:
     """Replay the demo's history into the database at `path`; nothing happens to one that holds it already."""
-    begin = max(
-        until - _HISTORY, _handover(new_york_sessions().between(feed.first, feed.last)[0])
-    )
+    begin = max(until - _HISTORY, _handover(new_york_sessions().between(feed.first, feed.last)[0]))
     service = open_service(path, feed, start=begin, seed=seed, durable=False)
     try:
         if service.world.database.get_meta(_BUILT) is None:
@@ -211,12 +210,11 @@ class _Replay:
         symbols = [asset.symbol for asset in self._service.world.feed.assets]
         models = [self._create_model(index, model, symbols) for index, model in enumerate(_MODELS)]
         span = (self._until - self._begin).days
+        part = span / _HISTORY.days
         script: list[tuple[float, Callable[[], None]]] = [
-            (min(follower.starts, span - 30) if span < _HISTORY.days else follower.starts,
-             lambda follower=follower: self._open_account(follower, models, symbols))
+            (follower.starts * part, functools.partial(self._open_account, follower, models, symbols))
             for follower in _FOLLOWERS
         ]
-        part = span / _HISTORY.days
         script += [
             (150 * part, lambda: self._deposit("Birch", "20000.00")),
             (300 * part, lambda: self._deposit("Dogwood", "15000.00")),
@@ -257,7 +255,7 @@ class _Replay:
         return self._service.create_portfolio(body).id
 
     def _open_account(self, follower: _Follower, models: Sequence[str], symbols: Sequence[str]) -> None:
-        brought = ()
+        brought: tuple[NewPosition, ...] = ()
         if follower.model is None:
             # Transferred in as it was elsewhere, and following nothing.
             brought = tuple(NewPosition(symbol=symbol, qty=Decimal("40.5")) for symbol in symbols[:3])

@@ -126,7 +126,9 @@ class Desk:
             model = self.account(account_id).model
         if model is None:
             raise InputError(
-                "The account follows no portfolio; choose one to preview against.", field="portfolio", allowed="a portfolio"
+                "The account follows no portfolio; choose one to preview against.",
+                field="portfolio",
+                allowed="a portfolio",
             )
         request = PlanRequest(
             targets=model.targets,

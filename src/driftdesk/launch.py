@@ -110,7 +110,7 @@ def streamlit_command(main: Path, *, port: int, browser: bool) -> list[str]:
 def open_app(world: World, *, port: int, browser: bool) -> int:
     """Serve the pages until they are stopped; returns Streamlit's exit status, 0 after Ctrl-C or SIGTERM."""
     main = find_app()
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_politely()
     with subprocess.Popen(
         streamlit_command(main, port=port, browser=browser),
         cwd=main.parents[1],
@@ -124,6 +124,10 @@ def open_app(world: World, *, port: int, browser: bool) -> int:
             return 0
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # Killed the polite way, this process would otherwise leave Streamlit behind, still holding the port.
-    raise KeyboardInterrupt
+def end_politely() -> None:
+    """From here on SIGTERM ends this process as Ctrl-C does: what it has opened or started is closed with it."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

@@ -5,8 +5,9 @@ Money has 2 decimals (cents), quantities 9, prices 4, percents at most 2. Arithm
 """
 
 import functools
+import re
 from collections.abc import Callable
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any, Final, ParamSpec, TypeVar
 
 from driftdesk.errors import InputError
@@ -24,8 +25,9 @@ BASIS_POINTS: Final = Decimal(10_000)
 
 # 60 digits hold a quantity (21) x a price (11) x a percent (5) x an equity (17) with room to spare.
 _EXACT: Final = Context(prec=60)
-# Longer numbers are refused when read, so that nothing computed from them outgrows the context.
-_LONGEST: Final = 30
+_DIGITS_BEFORE_POINT: Final = 14
+_DIGITS_AFTER_POINT: Final = 30
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
 def exact(function: Callable[P, R]) -> Callable[P, R]:
@@ -39,34 +41,42 @@ def exact(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def parse_decimal(value: object, *, field: str = "value") -> Decimal:
-    """A finite Decimal from text, int or Decimal. A float is refused: its decimal text is already lost.
+def read_decimal(value: object) -> Decimal:
+    """A finite Decimal from decimal text, int or Decimal; ValueError says in a few words why there is none.
 
-    Raises InputError naming `field` and what was received.
+    A float is refused: its decimal text is already lost. So are underscores, digits of other scripts, and numbers wider
+    than any amount or ratio can be, which exact arithmetic and 64-bit columns could not hold.
     """
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise InputError(
-            f"{field} must be a decimal, as text or a whole number; received {value!r}.",
-            field=field,
-            received=value,
-            allowed="a decimal such as 12.50",
-        )
+    if isinstance(value, (float, bool)):
+        raise ValueError("must be a decimal, as text or a whole number")
     text = value.strip() if isinstance(value, str) else value
-    try:
+    if text == "":
+        raise ValueError("value is empty")
+    number = Decimal("NaN")
+    if isinstance(text, Decimal):
+        number = text
+    elif isinstance(text, int) or (isinstance(text, str) and _NUMBER.fullmatch(text)):
         number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
     if not number.is_finite():
-        shown = "value is empty" if text == "" else f"received {value!r}"
-        raise InputError(
-            f"{field} must be a decimal: {shown}.", field=field, received=value, allowed="a decimal such as 12.50"
-        )
-    _, digits, exponent = number.as_tuple()
-    if len(digits) + abs(int(exponent)) > _LONGEST:
-        raise InputError(
-            f"{field} is beyond any amount we can hold exactly.", field=field, received=value, allowed="at most 30 digits"
+        raise ValueError("must be a decimal such as 12.50")
+    exponent = number.as_tuple().exponent
+    too_fine = isinstance(exponent, int) and exponent < -_DIGITS_AFTER_POINT
+    if too_fine or number.adjusted() >= _DIGITS_BEFORE_POINT:
+        raise ValueError(
+            f"must have at most {_DIGITS_BEFORE_POINT} digits before the point and {_DIGITS_AFTER_POINT} after it"
         )
     return number
+
+
+def parse_decimal(value: object, *, field: str = "value") -> Decimal:
+    """`read_decimal` for what a person typed: InputError naming `field` and what was received."""
+    try:
+        return read_decimal(value)
+    except ValueError as problem:
+        said = "must be a decimal: value is empty" if str(problem) == "value is empty" else f"{problem}"
+        raise InputError(
+            f"{field} {said}; received {value!r}.", field=field, received=value, allowed="a decimal such as 12.50"
+        ) from None
 
 
 def parse_percent(value: object, *, field: str = "percent") -> Decimal:

@@ -31,7 +31,7 @@ class WhatIf:
     preview: Preview
 
 
-def what_if(
+def what_if(  # noqa: PLR0913 - each is one thing that an analyst asks about, by name
     holdings: Holdings,
     *,
     cash: Number = 0,
@@ -43,8 +43,8 @@ def what_if(
 ) -> WhatIf:
     """Drift, decision and orders of an account that exists nowhere.
 
-    `holdings`: (symbol, quantity in shares, price in USD). `weights`: percent by symbol, ``"cash"`` for cash, summing to
-    100; a symbol that is not held needs its price as a holding with quantity 0. `bands`: such as ``"absolute 5"`` or
+    `holdings`: (symbol, quantity in shares, price in USD). `weights`: percent by symbol, ``"cash"`` for cash, summing
+    to 100; a symbol that is not held needs its price as a holding with quantity 0. `bands`: such as ``"absolute 5"`` or
     ``"relative 20"``. `as_of` only dates the result (now by default). Raises InputError or DataError in one sentence.
     """
     portfolio = Portfolio(

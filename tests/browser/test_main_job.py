@@ -177,8 +177,7 @@ def test_from_drift_to_a_completed_run(page: Page, tmp_path: Path) -> None:
     walk.picture("5_created")
 
     walk.advance("1 day")
-    body = page.get_by_test_id("stMain")
-    expect(body.get_by_test_id("stBadge").or_(body.get_by_text("Completed", exact=False)).first).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("Completed success", exact=True).first).to_be_visible()
     fills = walk.table("download_fills")
     assert planned == notionals(fills, "Filled notional")
     assert planned == notionals(fills, "Planned notional")
@@ -186,4 +185,4 @@ def test_from_drift_to_a_completed_run(page: Page, tmp_path: Path) -> None:
 
     history = [row for row in walk.table("download_runs") if row["Run"] not in runs_before]
     by_hand = [row for row in history if row["Initiated from"].lower() == "api"]
-    assert [(row["State"], row["Filled %"], row["Failed"]) for row in by_hand] == [("Completed success", "100", "0")]
+    assert [("Completed success", "100.00", "0")] == [(row["State"], row["Filled %"], row["Failed"]) for row in by_hand]

@@ -3,7 +3,7 @@
 Every evaluation leaves a decision, one per account and session and one more when its outcome changes (rules.md 5.8).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from driftdesk.backend.queueing import SystemRun, queue_system_run
 from driftdesk.backend.rows import portfolio_message
 from driftdesk.backend.store.tables import decisions, portfolios, runs, subscriptions
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market, World
 from driftdesk.engine.schedule import Session
 from driftdesk.engine.snapshot import RunId
@@ -20,7 +21,6 @@ from driftdesk.engine.triggers import Decision, Outcome, Standing, evaluate
 from driftdesk.translate import from_decision, to_portfolio
 
 _LAST_EVALUATED: Final = "last_evaluated_session"
-Row = Mapping[str, Any]
 
 
 class Evaluator:

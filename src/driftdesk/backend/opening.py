@@ -38,5 +38,3 @@ def open_service(
     database = Database(f"sqlite:///{path}", durable=durable)
     clock: Clock = SystemClock() if system_clock else SimulatedClock(database, start)
     return Service(World(database, clock, feed, new_york_sessions(), seed=seed))
-
-

@@ -1,7 +1,6 @@
 """Queueing a run: the one place where a row of `runs` is born, by the system or by a request."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from driftdesk.backend.runs.record import add_event
 from driftdesk.backend.store.tables import portfolios, runs, subscriptions
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
 from driftdesk.engine.planner import RunType
 from driftdesk.errors import StateError
@@ -87,9 +87,7 @@ def queue_run(world: World, connection: Connection, new: NewRun, now: datetime) 
     return run_id
 
 
-def queue_system_run(
-    world: World, connection: Connection, subscription: Mapping[str, Any], run: SystemRun, now: datetime
-) -> str:
+def queue_system_run(world: World, connection: Connection, subscription: Row, run: SystemRun, now: datetime) -> str:
     """Queue an automatic run of a subscription and clear the flags that it answers; its id."""
     model = (
         connection.execute(select(portfolios).where(portfolios.c.id == subscription["portfolio_id"])).mappings().one()

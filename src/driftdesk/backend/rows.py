@@ -1,17 +1,14 @@
 """Rows of the store as messages of the wire."""
 
 import json
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
+from driftdesk.backend.store.types import Row
 from driftdesk.money import exact, round_price
 from driftdesk.wire.decisions import Decision
 from driftdesk.wire.orders import Order
 from driftdesk.wire.portfolios import Condition, Portfolio, Weight
 from driftdesk.wire.subscriptions import Subscription, Waiting
-
-Row = Mapping[str, Any]
 
 
 @exact

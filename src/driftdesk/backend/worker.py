@@ -1,7 +1,7 @@
-"""The worker: what happens by itself as time goes on. Orders settle, runs move, accounts are evaluated, days are closed.
+"""The worker: what happens by itself as time goes on. Orders settle, runs move, accounts are evaluated, days close.
 
-It owns no clock: `work` is told the instant, by the thread that follows the system's clock or by `advance`, which moves a
-simulated clock from event to event (rules.md 5.1, 11). Start-up and recovery are the same path.
+It owns no clock: `work` is told the instant, by the thread that follows the system's clock or by `advance`, which moves
+a simulated clock from event to event (rules.md 5.1, 11). Start-up and recovery are the same path.
 """
 
 import time
@@ -93,6 +93,6 @@ class Worker:
                 return done
         except Timeout:
             raise StateError(
-                "The clock is being advanced already, here or by another program on this world; try again when it is done.",
+                "The clock is being advanced already, here or by another program; try again when that is done.",
                 conflict=True,
             ) from None

@@ -1,4 +1,4 @@
-"""What every use case stands on: the store, the clock, the sessions, the prices. One snapshot builder for all of them."""
+"""What every use case stands on: store, clock, sessions and prices, and one snapshot builder for all of them."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -81,7 +81,7 @@ class World:
         return Market(now, self.sessions.at(now) is not None, quotes, frozenset(halted))
 
     def snapshot(self, connection: Connection, account_id: str, symbols: Iterable[Symbol], market: Market) -> Snapshot:
-        """The account as it stands, with quotes for what it holds and for `symbols`. NotFound for an unknown account."""
+        """The account as it stands, with quotes for what it holds and for `symbols`; NotFound for an unknown one."""
         return self.snapshots(connection, {account_id: symbols}, market)[account_id]
 
     def snapshots(
@@ -96,26 +96,8 @@ class World:
         missing = [account_id for account_id in ids if account_id not in cash]
         if missing:
             raise NotFound(f"There is no account {missing[0]}.")
-        open_orders: dict[str, list[OpenOrder]] = {account_id: [] for account_id in ids}
-        reserved: dict[tuple[str, str], Decimal] = {}
-        for row in connection.execute(
-            select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
-            .where(orders.c.account_id.in_(ids), orders.c.due_at.is_not(None))
-            .order_by(orders.c.symbol, orders.c.id)
-        ):
-            side = Side(row.side)
-            open_orders[row.account_id].append(OpenOrder(row.id, Symbol(row.symbol), side, row.reserved))
-            if side is Side.SELL:
-                key = (row.account_id, row.symbol)
-                reserved[key] = reserved.get(key, ZERO) + row.reserved
-        holdings: dict[str, list[Holding]] = {account_id: [] for account_id in ids}
-        for row in connection.execute(
-            select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
-            .where(positions.c.account_id.in_(ids))
-            .order_by(positions.c.symbol)
-        ):
-            available = row.quantity - reserved.get((row.account_id, row.symbol), ZERO)
-            holdings[row.account_id].append(Holding(Symbol(row.symbol), row.quantity, available))
+        open_orders = _open_orders(connection, ids)
+        holdings = _holdings(connection, ids, open_orders)
         return {
             account_id: Snapshot(
                 account_id=AccountId(account_id),
@@ -168,3 +150,35 @@ class World:
                         for asset in fresh
                     ],
                 )
+
+
+def _open_orders(connection: Connection, ids: list[str]) -> dict[str, list[OpenOrder]]:
+    found: dict[str, list[OpenOrder]] = {account_id: [] for account_id in ids}
+    for row in connection.execute(
+        select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
+        .where(orders.c.account_id.in_(ids), orders.c.due_at.is_not(None))
+        .order_by(orders.c.symbol, orders.c.id)
+    ):
+        found[row.account_id].append(OpenOrder(row.id, Symbol(row.symbol), Side(row.side), row.reserved))
+    return found
+
+
+def _holdings(
+    connection: Connection, ids: list[str], open_orders: Mapping[str, list[OpenOrder]]
+) -> dict[str, list[Holding]]:
+    found: dict[str, list[Holding]] = {account_id: [] for account_id in ids}
+    for row in connection.execute(
+        select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
+        .where(positions.c.account_id.in_(ids))
+        .order_by(positions.c.symbol)
+    ):
+        reserved = sum(
+            (
+                order.reserved
+                for order in open_orders[row.account_id]
+                if order.side is Side.SELL and order.symbol == row.symbol
+            ),
+            ZERO,
+        )
+        found[row.account_id].append(Holding(Symbol(row.symbol), row.quantity, row.quantity - reserved))
+    return found

@@ -1,6 +1,6 @@
 """Portfolios as the engine sees them: target weights as fractions that sum to one, conditions and a cooldown.
 
-Weights and percents are checked here, once, for API, pages, notebooks and files alike (rules.md 1.2, 2.1, 2.3; seed 000).
+Weights and percents are checked here, once, for API, pages, notebooks and files alike (rules.md 1.2, 2.1; seed 000).
 """
 
 from collections.abc import Iterable

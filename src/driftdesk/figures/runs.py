@@ -88,14 +88,17 @@ def runs_figure(runs: Sequence[Run], theme: Theme = LIGHT) -> go.Figure:
                 hovertemplate="%{text}<extra></extra>",
             ),
             *(
-                go.Bar(
+                go.Scatter(
                     name=side,
-                    x=[f"{month}-01" for month in months],
-                    y=[dollars(amounts[side]) for amounts in months.values()],
+                    mode="markers",
+                    x=[f"{month}-15" for month, amounts in months.items() if amounts[side]],
+                    y=[dollars(amounts[side]) for amounts in months.values() if amounts[side]],
                     yaxis="y2",
-                    xperiod="M1",
-                    xperiodalignment="middle",
-                    marker={"color": theme.sell if side == "sell" else theme.buy},
+                    marker={
+                        "color": theme.sell if side == "sell" else theme.buy,
+                        "symbol": "triangle-down" if side == "sell" else "triangle-up",
+                        "size": 9,
+                    },
                     hovertemplate=f"%{{x|%B %Y}}: %{{y:$,.0f}} {'sold' if side == 'sell' else 'bought'}<extra></extra>",
                 )
                 for side in ("sell", "buy")
@@ -103,18 +106,19 @@ def runs_figure(runs: Sequence[Run], theme: Theme = LIGHT) -> go.Figure:
         ],
         layout(
             theme,
-            height=150 + 26 * len(lanes),
+            height=190 + 26 * len(lanes),
             margin={"l": 8, "r": 16, "t": 8, "b": 30},
-            barmode="group",
             xaxis=value_axis(theme, type="date", anchor="y2"),
-            yaxis=row_axis(theme, lanes, domain=[0.48, 1], tickfont={"color": theme.muted, "size": 12}),
+            yaxis=row_axis(theme, lanes, domain=[0.54, 1], tickfont={"color": theme.muted, "size": 12}),
             yaxis2={
-                "domain": [0, 0.36],
+                "domain": [0, 0.42],
+                # A first investment is a hundred times a later adjustment.
+                "type": "log",
+                "dtick": 1,
                 "fixedrange": True,
                 "gridcolor": theme.grid,
                 "zeroline": False,
                 "tickprefix": "$",
-                "nticks": 3,
                 "automargin": True,
                 "tickfont": {"color": theme.muted, "size": 11},
             },

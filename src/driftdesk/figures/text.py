@@ -106,7 +106,7 @@ def same_time_later(at: datetime, *, days: int = 0, months: int = 0) -> datetime
 
 def words(code: str) -> str:
     """A code of the wire as words: ``COMPLETED_SUCCESS`` -> ``Completed success``."""
-    return code.replace("_", " ").strip().capitalize()
+    return "API" if code == "api" else code.replace("_", " ").strip().capitalize()
 
 
 def symbol_text(symbol: str) -> str:

@@ -5,7 +5,6 @@ wire/alpaca.md 0).
 """
 
 import json
-import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, NoReturn, TypeVar
@@ -13,43 +12,21 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from driftdesk.money import format_decimal
+from driftdesk.money import format_decimal, read_decimal
 
 T = TypeVar("T")
 
 NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
 
-# Wider than any amount or ratio that a broker can mean, and narrow enough that exact arithmetic, plain decimal text and
-# a price scaled to 64 bits hold it whatever exponent somebody sends.
-_MAX_DIGITS_BEFORE_POINT: Final = 14
-_MAX_DIGITS_AFTER_POINT: Final = 30
 _MAX_INT: Final = 2**31 - 1
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
 def _read_decimal(value: Any) -> Decimal:
-    if value == "":
-        raise PydanticCustomError("decimal", "value is empty")
-    # A float comes from a caller who parsed JSON without parse_float=Decimal; its shortest text is the best left.
-    text = repr(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else value
-    number = Decimal("NaN")
-    # Decimal itself would also take 1_000 and the digits of other scripts.
-    if (isinstance(text, int) and not isinstance(text, bool)) or (isinstance(text, str) and _NUMBER.fullmatch(text)):
-        number = Decimal(text)
-    elif isinstance(text, Decimal):
-        number = text
-    if not number.is_finite():
-        raise PydanticCustomError("decimal", "must be a decimal such as 12.50")
-    exponent = number.as_tuple().exponent
-    if number.adjusted() >= _MAX_DIGITS_BEFORE_POINT or (
-        isinstance(exponent, int) and exponent < -_MAX_DIGITS_AFTER_POINT
-    ):
-        raise PydanticCustomError(
-            "decimal",
-            f"must have at most {_MAX_DIGITS_BEFORE_POINT} digits before the point"
-            f" and {_MAX_DIGITS_AFTER_POINT} after it",
-        )
-    return number
+    try:
+        # A float comes from a caller who parsed JSON without parse_float=Decimal; its shortest text is the best left.
+        return read_decimal(repr(value) if isinstance(value, float) else value)
+    except ValueError as problem:
+        raise PydanticCustomError("decimal", f"{problem}") from None
 
 
 def _in_utc(value: datetime) -> datetime:

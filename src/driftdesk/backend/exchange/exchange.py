@@ -1,19 +1,20 @@
-"""Accepts market day orders, reserves cash and shares for them, fills them at the feed's price, expires them at the close.
+"""Accepts market day orders, reserves cash and shares, fills at the feed's price, expires them at the close.
 
-Fills take `FILL_DELAY` of market time, so that a run can be seen on its way and canceled (rules.md 7.4). Quantities have
-9 decimals, floored; an order moves its cumulative value half-up to the cent and the difference is kept with the fill,
-where the rounding account is their sum (rules.md 1.3, 1.4).
+Fills take `FILL_DELAY` of market time, so that a run can be seen on its way and canceled (rules.md 7.4). Quantities
+have 9 decimals, floored; an order moves its cumulative value half-up to the cent and the difference is kept with the
+fill: the rounding account is their sum (rules.md 1.3, 1.4).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
 from driftdesk.backend.store.tables import accounts, fills, orders, positions
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market, World
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.errors import StateError
@@ -34,7 +35,7 @@ class Exchange:
         self._world = world
 
     def submit(self, request: OrderRequest, now: datetime) -> BrokerOrder:
-        """Accept or reject an order; a rejected one is recorded as such. StateError for a client order id seen before."""
+        """Accept or reject an order; a rejected one is recorded as such. StateError for a repeated client order id."""
         with self._world.database.write() as connection:
             taken = connection.scalar(_one(orders.c.id, request.account_id, request.client_order_id))
             if taken is not None:
@@ -91,7 +92,8 @@ class Exchange:
     def next_event(self) -> datetime | None:
         """The earliest instant at which an open order is due, None without one."""
         with self._world.database.read() as connection:
-            return connection.scalar(select(func.min(orders.c.due_at)))
+            due: datetime | None = connection.scalar(select(func.min(orders.c.due_at)))
+            return due
 
     def settle(self, now: datetime) -> int:
         """Fill or expire every order due at `now`, oldest first; the number of orders filled."""
@@ -159,7 +161,7 @@ def _end(connection: Connection, order_id: Any, status: OrderStatus, stamp: str,
 
 
 @exact
-def _fill(connection: Connection, row: RowMapping, market: Market) -> None:
+def _fill(connection: Connection, row: Row, market: Market) -> None:
     """Fill what is left of the order at the quote, and move shares and cash."""
     price = market.quote(Symbol(row["symbol"])).price
     assert price is not None
@@ -210,7 +212,7 @@ def _fill(connection: Connection, row: RowMapping, market: Market) -> None:
 
 
 @exact
-def _move(connection: Connection, order: RowMapping, held: RowMapping | None, shares: Decimal, cash: Decimal) -> None:
+def _move(connection: Connection, order: Row, held: Row | None, shares: Decimal, cash: Decimal) -> None:
     paid = cash if shares > 0 else -cash
     connection.execute(update(accounts).where(accounts.c.id == order["account_id"]).values(cash=accounts.c.cash - paid))
     key = (positions.c.account_id == order["account_id"], positions.c.symbol == order["symbol"])
@@ -233,7 +235,7 @@ def _move(connection: Connection, order: RowMapping, held: RowMapping | None, sh
     connection.execute(update(positions).where(*key).values(quantity=left, cost_basis=basis))
 
 
-def _broker_order(row: Mapping[str, Any] | RowMapping) -> BrokerOrder:
+def _broker_order(row: Row) -> BrokerOrder:
     return BrokerOrder(
         id=row["id"],
         client_order_id=row["client_order_id"],

@@ -1,17 +1,17 @@
 """Reading and writing runs, their lines and their events; the only writer of a run's status."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from driftdesk.backend.rows import order_message
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.runs.states import LineState, check_transition
 from driftdesk.backend.store.tables import orders, run_events, run_lines, runs, subscriptions
+from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import PlannedOrder, PlanRequest, RunType, SkippedOrder
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.translate import from_skipped, to_conditions, to_options, to_planned, to_targets
@@ -34,7 +34,7 @@ class OrderLists(Message):
     failed_orders: tuple[Order, ...] = ()
 
 
-def plan_request(run: Mapping[str, Any], min_notional: Decimal) -> PlanRequest:
+def plan_request(run: Row, min_notional: Decimal) -> PlanRequest:
     """What the run asks the planner for, from its stored columns."""
     return PlanRequest(
         targets=to_targets([Weight.model_validate(item) for item in json.loads(run["weights"])]),
@@ -46,7 +46,7 @@ def plan_request(run: Mapping[str, Any], min_notional: Decimal) -> PlanRequest:
     )
 
 
-def lines_of(connection: Connection, run_id: str) -> list[RowMapping]:
+def lines_of(connection: Connection, run_id: str) -> list[Row]:
     """The run's lines in the order of sending."""
     return list(
         connection.execute(select(run_lines).where(run_lines.c.run_id == run_id).order_by(run_lines.c.line)).mappings()
@@ -54,7 +54,7 @@ def lines_of(connection: Connection, run_id: str) -> list[RowMapping]:
 
 
 def set_status(
-    connection: Connection, run: Mapping[str, Any], status: RunStatus, now: datetime, text: str = "", **values: Any
+    connection: Connection, run: Row, status: RunStatus, now: datetime, text: str = "", **values: Any
 ) -> None:
     """Move the run along the transition table, with an event; StateError where the table has no such move."""
     check_transition(run["status"], status)
@@ -69,7 +69,7 @@ def add_event(
     connection.execute(insert(run_events).values(run_id=run_id, at=now, status=status, phase=phase, text=text))
 
 
-def set_line(connection: Connection, line: RowMapping, state: LineState, **values: Any) -> None:
+def set_line(connection: Connection, line: Row, state: LineState, **values: Any) -> None:
     """Set where a line stands."""
     connection.execute(
         update(run_lines)
@@ -112,14 +112,14 @@ def load_skips(text: str) -> tuple[WireSkip, ...]:
     return tuple(WireSkip.model_validate(item) for item in json.loads(text))
 
 
-def load_preview(run: Mapping[str, Any]) -> tuple[PlannedOrder, ...] | None:
+def load_preview(run: Row) -> tuple[PlannedOrder, ...] | None:
     """The orders that were previewed when the run was created; None for a run without a preview."""
     if run["preview_orders"] is None:
         return None
     return tuple(to_planned(PlannedLine.model_validate(item)) for item in json.loads(run["preview_orders"]))
 
 
-def max_change(run: Mapping[str, Any]) -> Decimal:
+def max_change(run: Row) -> Decimal:
     """How far (percent) an order may move from its preview (rules.md 6.6)."""
     return Decimal(run["max_change_percent"]) if run["max_change_percent"] else DEFAULT_MAX_CHANGE
 
@@ -148,7 +148,7 @@ def write_order_list(connection: Connection, run_id: str) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(order_list=text))
 
 
-def planned_order(line: RowMapping) -> PlannedOrder:
+def planned_order(line: Row) -> PlannedOrder:
     """A stored line as the planner's order."""
     return PlannedOrder(
         line=line["line"],
@@ -162,7 +162,7 @@ def planned_order(line: RowMapping) -> PlannedOrder:
     )
 
 
-def order_request(run: Mapping[str, Any], line: RowMapping) -> OrderRequest:
+def order_request(run: Row, line: Row) -> OrderRequest:
     """What is sent for a line: by quantity where the plan says so, by notional otherwise."""
     by_quantity = line["quantity"] is not None
     return OrderRequest(
@@ -175,7 +175,7 @@ def order_request(run: Mapping[str, Any], line: RowMapping) -> OrderRequest:
     )
 
 
-def note_outcome(connection: Connection, run: Mapping[str, Any], status: RunStatus, now: datetime) -> None:
+def note_outcome(connection: Connection, run: Row, status: RunStatus, now: datetime) -> None:
     """What a finished run changes on its subscription (rules.md 5.2, 5.6, 5.7)."""
     if run["subscription_id"] is None:
         return

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, update
+from sqlalchemy import Connection, update
 
 from driftdesk.backend.runs import record
 from driftdesk.backend.runs.broker import Broker, BrokerOrder, OrderRequest
 from driftdesk.backend.runs.states import ENDED_LINES, LineState, Phase
 from driftdesk.backend.store.tables import runs
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
 from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
@@ -26,7 +26,7 @@ from driftdesk.wire.orders import OrderStatus
 from driftdesk.wire.runs import RunStatus
 
 # A row of the runs table, or one with the changes of this step laid over it.
-Run = Mapping[str, Any]
+Run = Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Stepper:
             return plan, f"Prices or holdings moved since the preview: {told}." if told else "", cash
         return None, f"The orders moved too far from the preview ({told}); preview again and create a new run.", cash
 
-    def _observe(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[RowMapping]:
+    def _observe(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[Row]:
         for line in record.lines_of(moment.connection, run["id"]):
             order = found.get(line["client_order_id"])
             if order is None or line["state"] not in (LineState.SUBMITTING, LineState.SUBMITTED):
@@ -131,7 +131,7 @@ class Stepper:
                 record.set_line(moment.connection, line, state)
         return record.lines_of(moment.connection, run["id"])
 
-    def _progress(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+    def _progress(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         lost = [line for line in lines if self._lost(moment, line)]
         if lost:
             return self._mark(moment, run, lost)
@@ -147,15 +147,15 @@ class Stepper:
         self._look_again(moment, run, min(self.broker.next_update(run["account_id"], moment.now), session.close))
         return []
 
-    def _lost(self, moment: Moment, line: RowMapping) -> bool:
+    def _lost(self, moment: Moment, line: Row) -> bool:
         # Marked by an earlier tick, and the broker does not know it: the send never arrived (durability.md).
         return (
             line["state"] == LineState.SUBMITTING
             and line["marked_by"] != moment.tick_id
-            and moment.now - line["marked_at"] >= self.broker.grace
+            and bool(moment.now - line["marked_at"] >= self.broker.grace)
         )
 
-    def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+    def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         connection = moment.connection
         snapshot = self.world.snapshot(connection, run["account_id"], (), self.world.market(connection, moment.now))
         proceeds = sum((line["notional"] for line in lines if line["side"] == Side.SELL), ZERO)
@@ -183,7 +183,7 @@ class Stepper:
         sends = self._mark(moment, bought, [line for line in fresh if line["state"] == LineState.PLANNED])
         return sends or self._progress(moment, bought, fresh)
 
-    def _mark(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+    def _mark(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         for line in lines:
             record.set_line(
                 moment.connection, line, LineState.SUBMITTING, marked_by=moment.tick_id, marked_at=moment.now
@@ -192,7 +192,7 @@ class Stepper:
             self._look_again(moment, run, moment.now)
         return [Send(run["id"], line["line"], record.order_request(run, line)) for line in lines]
 
-    def _complete(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> list[Send]:
+    def _complete(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         filled = [line for line in lines if line["state"] == LineState.FILLED]
         failed = [line for line in lines if line["state"] == LineState.FAILED]
         if failed and not filled:
@@ -229,7 +229,7 @@ class Stepper:
         record.note_outcome(moment.connection, run, status, moment.now)
         return []
 
-    def _wind_down(self, moment: Moment, run: Run, lines: Sequence[RowMapping]) -> None:
+    def _wind_down(self, moment: Moment, run: Run, lines: Sequence[Row]) -> None:
         """After the end: cancel what is still open, drop what was never sent, write the order list."""
         connection, now = moment.connection, moment.now
         open_lines = []

@@ -7,6 +7,7 @@ at the broker by its client order id, adopted when found and sent again when abs
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -15,6 +16,7 @@ from driftdesk.backend.runs import record
 from driftdesk.backend.runs.states import LineState
 from driftdesk.backend.runs.step import Moment, Send, Stepper
 from driftdesk.backend.store.tables import run_lines, runs
+from driftdesk.backend.store.types import Row
 from driftdesk.engine.snapshot import AccountId
 from driftdesk.errors import BackendError, StateError
 from driftdesk.wire.runs import RunStatus
@@ -30,7 +32,8 @@ class Ticker:
     def next_due(self) -> datetime | None:
         """The earliest instant at which a run is due, None when none is."""
         with self._database.read() as connection:
-            return connection.scalar(select(func.min(runs.c.due_at)))
+            due: datetime | None = connection.scalar(select(func.min(runs.c.due_at)))
+            return due
 
     def tick(self, now: datetime) -> int:
         """Make one move for every run that is due at `now`; how many moved."""
@@ -62,7 +65,7 @@ class Ticker:
         self._send(sends, now)
         return len(due)
 
-    def _at_broker(self, lines: list[object]) -> list[str]:
+    def _at_broker(self, lines: Sequence[Row]) -> list[str]:
         return [
             line["client_order_id"] for line in lines if line["state"] in (LineState.SUBMITTING, LineState.SUBMITTED)
         ]

@@ -1,15 +1,15 @@
 """Accounts, positions, assets, clock, calendar and prices (wire/alpaca.md 11, 12)."""
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from driftdesk.backend.rows import average_price, order_message
 from driftdesk.backend.service.base import Base
 from driftdesk.backend.store.tables import accounts, assets, equity_days, orders, positions
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market
 from driftdesk.engine.schedule import NEW_YORK, new_york_date
 from driftdesk.engine.snapshot import Side, Symbol
@@ -37,14 +37,14 @@ class Accounts(Base):
         """Every account, by number."""
         with self.world.database.read() as connection:
             rows = connection.execute(select(accounts).order_by(accounts.c.number)).mappings().all()
-            worth = self._worth(connection)
-        return [_account(row, worth.get(row["id"], ZERO)) for row in rows]
+            last = self._last_equities(connection)
+        return [_account(row, last.get(row["id"], row["cash"])) for row in rows]
 
     def get_account(self, account_id: str) -> Account:
         """One account; NotFound without it."""
         with self.world.database.read() as connection:
             row = self.world.account_row(connection, account_id)
-            return _account(row, self._worth(connection).get(account_id, ZERO))
+            return _account(row, self._last_equities(connection).get(account_id, row["cash"]))
 
     def trading_account(self, account_id: str) -> TradingAccount:
         """The money of one account; `last_equity` is that of the last close."""
@@ -53,11 +53,7 @@ class Accounts(Base):
             market = self.world.market(connection, self.world.now())
             snapshot = self.world.snapshot(connection, account_id, (), market)
             worth = self._worth(connection).get(account_id, ZERO)
-            last = connection.scalar(
-                select(equity_days.c.equity)
-                .where(equity_days.c.account_id == account_id)
-                .order_by(equity_days.c.session.desc())
-            )
+            last = self._last_equities(connection).get(account_id)
         equity = round_cents(row["cash"] + worth)
         return TradingAccount(
             id=account_id,
@@ -217,9 +213,9 @@ class Accounts(Base):
         if account_id is not None:
             query = query.where(positions.c.account_id == account_id)
         reserved: dict[tuple[str, str], Decimal] = {}
-        for row in connection.execute(sells):
-            key = (row.account_id, row.symbol)
-            reserved[key] = reserved.get(key, ZERO) + row.reserved
+        for sell in connection.execute(sells):
+            key = (sell.account_id, sell.symbol)
+            reserved[key] = reserved.get(key, ZERO) + sell.reserved
         found: dict[str, list[Position]] = {}
         for row in connection.execute(query).mappings():
             held_back = reserved.get((row["account_id"], row["symbol"]), ZERO)
@@ -228,6 +224,16 @@ class Accounts(Base):
                 _position(row, details[row["symbol"]], row["quantity"] - held_back, prices)
             )
         return found
+
+    def _last_equities(self, connection: Connection) -> dict[str, Decimal]:
+        """Equity of each account at its last close; accounts younger than that are missing."""
+        last = select(func.max(equity_days.c.session)).scalar_subquery()
+        return {
+            row.account_id: row.equity
+            for row in connection.execute(
+                select(equity_days.c.account_id, equity_days.c.equity).where(equity_days.c.session == last)
+            )
+        }
 
     @exact
     def _worth(self, connection: Connection) -> dict[str, Decimal]:
@@ -241,7 +247,7 @@ class Accounts(Base):
 
 
 @exact
-def _position(row: Mapping[str, Any], asset: Any, available: Decimal, prices: tuple[Market, Market]) -> Position:
+def _position(row: Row, asset: Any, available: Decimal, prices: tuple[Market, Market]) -> Position:
     symbol = Symbol(row["symbol"])
     price = prices[0].quote(symbol).price
     value = None if price is None else round_cents(row["quantity"] * price)
@@ -263,18 +269,18 @@ def _position(row: Mapping[str, Any], asset: Any, available: Decimal, prices: tu
     )
 
 
-def _account(row: Mapping[str, Any], worth: Decimal) -> Account:
+def _account(row: Row, last_equity: Decimal) -> Account:
     return Account(
         id=row["id"],
         account_number=row["number"],
         status=row["status"],
-        last_equity=round_cents(row["cash"] + worth),
+        last_equity=last_equity,
         created_at=row["created_at"],
         name=row["name"],
     )
 
 
-def _asset(row: Mapping[str, Any]) -> Asset:
+def _asset(row: Row) -> Asset:
     return Asset(
         id=row["id"],
         exchange=row["exchange"],

@@ -3,9 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
@@ -14,6 +14,7 @@ from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.runs.step import Stepper
 from driftdesk.backend.runs.tick import Ticker
 from driftdesk.backend.store.tables import idempotency
+from driftdesk.backend.store.types import Row
 from driftdesk.backend.worker import Worker
 from driftdesk.backend.world import World
 from driftdesk.errors import InputError, NotFound, StateError
@@ -58,7 +59,7 @@ class Base:
             return status, body
 
 
-def find_row(connection: Connection, table: Table, identifier: str, noun: str) -> Mapping[str, Any]:
+def find_row(connection: Connection, table: Table, identifier: str, noun: str) -> Row:
     """The row with that id; NotFound, naming `noun`, without one."""
     row = connection.execute(select(table).where(table.c.id == identifier)).mappings().first()
     if row is None:
@@ -76,16 +77,19 @@ def page_offset(page_token: str | None) -> int:
     if page_token is None or page_token == "":
         return 0
     try:
-        return int(base64.urlsafe_b64decode(page_token.encode()).decode())
+        offset = int(base64.urlsafe_b64decode(page_token.encode()).decode())
     except (ValueError, binascii.Error):
+        offset = -1
+    if offset < 0:
         raise InputError(
             f"page_token {page_token!r} is not one of ours; pass next_page_token as it was received.",
             field="page_token",
             received=page_token,
             allowed="a next_page_token as received",
-        ) from None
+        )
+    return offset
 
 
 def next_token(offset: int, limit: int, found: int) -> str | None:
-    """The token of the page after this one, None at the end; `found` counts one row more than the page when there is one."""
+    """The token of the page after this one, None at the end; `found` is above `limit` when there is one."""
     return base64.urlsafe_b64encode(str(offset + limit).encode()).decode() if found > limit else None

@@ -117,9 +117,7 @@ class Portfolios(Base):
                 .where(subscriptions.c.portfolio_id == portfolio_id, subscriptions.c.deleted_at.is_(None))
             )
             if followers:
-                raise StateError(
-                    f"Portfolio {portfolio_id} has {followers} active subscriptions; delete them before it is inactivated."
-                )
+                raise StateError(f"Portfolio {portfolio_id} has {followers} active subscriptions; delete those first.")
             connection.execute(
                 update(portfolios)
                 .where(portfolios.c.id == portfolio_id)

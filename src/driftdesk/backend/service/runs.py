@@ -1,10 +1,8 @@
 """Runs and decisions (rules.md 5.5, 6.6, 7.4)."""
 
 import json
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -15,6 +13,7 @@ from driftdesk.backend.runs.states import LineState
 from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_offset
 from driftdesk.backend.service.portfolios import check_assets
 from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
+from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import PlanRequest, RunType
 from driftdesk.engine.preview import compare_plans, preview
 from driftdesk.errors import InputError, PreviewMoved, StateError
@@ -156,8 +155,8 @@ class Runs(Base):
             changes = compare_plans(planned, fresh.plan.orders, limit)
             if not planned or not all(change.allowed for change in changes):
                 raise PreviewMoved(
-                    "Prices, holdings or orders moved since the preview and its orders no longer stand; look at the new "
-                    f"preview {fresh.hash} and confirm again.",
+                    "Prices, holdings or orders moved since the preview and its orders no longer stand; look at the "
+                    f"new preview {fresh.hash} and confirm again.",
                     preview_hash=fresh.hash,
                 )
         lines = [from_planned(order) for order in planned]
@@ -228,7 +227,7 @@ def _subscribed(connection: Connection, body: CreateRun, amount: Decimal | None)
     subscription = _live_subscription(connection, body.account_id)
     if subscription is None:
         raise StateError(
-            f"Account {body.account_id} has no active subscription; send weights for a one-off run, or subscribe it first."
+            f"Account {body.account_id} has no active subscription; send weights for a one-off run, or subscribe it."
         )
     model = find_row(connection, portfolios, subscription["portfolio_id"], "portfolio")
     if model["status"] != "active":
@@ -246,7 +245,7 @@ def _subscribed(connection: Connection, body: CreateRun, amount: Decimal | None)
     )
 
 
-def _live_subscription(connection: Connection, account_id: str) -> Mapping[str, Any] | None:
+def _live_subscription(connection: Connection, account_id: str) -> Row | None:
     return (
         connection.execute(
             select(subscriptions).where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
@@ -267,7 +266,7 @@ def _plan_request(new: NewRun, min_notional: Decimal) -> PlanRequest:
     )
 
 
-def _message(connection: Connection, row: Mapping[str, Any]) -> Run:
+def _message(connection: Connection, row: Row) -> Run:
     lists = (
         record.OrderLists.model_validate_json(row["order_list"])
         if row["order_list"]
@@ -297,7 +296,7 @@ def _message(connection: Connection, row: Mapping[str, Any]) -> Run:
     )
 
 
-def _line_message(line: Mapping[str, Any]) -> PlannedLine:
+def _line_message(line: Row) -> PlannedLine:
     return PlannedLine(
         line=line["line"],
         symbol=line["symbol"],

@@ -146,7 +146,7 @@ class Simulation(Accounts):
         last = self.world.sessions.on_or_before(self.world.feed.last)
         if target > self.world.sessions.next_open(last.close):
             raise StateError(
-                f"Prices end with the session of {last.date} ({self.world.feed.label}); the clock cannot pass the next open."
+                f"Prices end with {last.date} ({self.world.feed.label}); the clock cannot pass the next open."
             )
 
     def _note_inflow(self, connection: Connection, body: Deposit) -> None:

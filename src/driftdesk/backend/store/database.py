@@ -1,4 +1,4 @@
-"""Transactions over the store. Every write begins IMMEDIATE, so that SQLite never deadlocks on an upgrade (durability.md)."""
+"""Transactions over the store. Every write begins IMMEDIATE: SQLite cannot deadlock on an upgrade (durability.md)."""
 
 import threading
 from collections.abc import Iterator

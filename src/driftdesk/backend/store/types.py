@@ -4,14 +4,18 @@ Scaled BIGINTs are exact and summable on every database, and refuse floats and e
 Never multiply two scaled columns in SQL: the scales multiply too.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, String, Text
+from sqlalchemy import BigInteger, Dialect, RowMapping, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from driftdesk.money import format_decimal, from_scaled, to_scaled
+
+# A row read by name, or a mapping that stands for one.
+Row = Mapping[str, Any] | RowMapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
