@@ -46,7 +46,7 @@ def _draw(run: Any, names: dict[str, str]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(state.plain(f"{names.get(run.account_id, run.account_id)}, run {run.id[:8]}"))
         st.badge(words(run.status), color=widgets.state_colour(run.status))
-    about = [words(run.type), f"initiated from {run.initiated_from or 'unknown'}"]
+    about = [words(run.type), f"initiated from {words(run.initiated_from or 'unknown')}"]
     about += [part for part in (run.trigger, run.reason) if part]
     st.markdown(state.plain(" · ".join(about)))
     widgets.moment(run.created_at, "Created ")

@@ -28,7 +28,7 @@ COLUMNS = {
     "Drift % of target": st.column_config.NumberColumn(format="%+.1f%%", width="small"),
     "Band used %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
     "Filled %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
-    "Slippage bp": st.column_config.NumberColumn(format="%+.1f", width="small"),
+    "Slippage bp": st.column_config.NumberColumn(format="%.1f", width="small"),
     "Quantity": st.column_config.NumberColumn(format="%,.4f", width="small"),
     "Filled quantity": st.column_config.NumberColumn(format="%,.4f"),
     "Why": st.column_config.TextColumn(width=WHY_WIDTH),
@@ -54,6 +54,39 @@ BADGE_COLOURS = {
     "Status": ["orange", "blue", "gray", "gray"],
     "State": ["orange", "orange", "blue", "blue"],
 }
+OUTCOMES: dict[str, tuple[str, str, Any]] = {
+    "run": ("Would rebalance", ":material/sync_alt:", "orange"),
+    "blocked": ("Waits", ":material/hourglass:", "orange"),
+    "not_due": ("Nothing due", ":material/check:", "gray"),
+}
+ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
+# Longer tables scroll inside themselves.
+ALL_ROWS = 15
+HIDDEN = ("Account id", "Run", "Line", "Client order id")
+
+
+def legend(*items: str) -> str:
+    """One line of signs and their meanings; a sign never parts from its meaning at the end of a line."""
+    return ":small[" + " &emsp; ".join(item.replace(" ", "\N{NO-BREAK SPACE}") for item in items) + "]"
+
+
+DRIFT_LEGEND = legend(
+    ":orange[**▶**] over its band, sell",
+    ":blue[**◀**] under its band, buy",
+    "◇ inside, past 80% of the band",
+    "● inside",
+    "✕ no target",
+    "▭ allowed band",
+    "**|** target",
+)
+MOVE_LEGEND = legend("○ now", "● after the orders", "▭ allowed band", "**|** target")
+RUNS_LEGEND = legend(
+    "● completed",
+    "◇ ○ open",
+    "— canceled",
+    ":orange[✖] failed",
+    ":orange[▼] sold, :blue[▲] bought in a month",
+)
 OUTCOMES: dict[str, tuple[str, str, Any]] = {
     "run": ("Would rebalance", ":material/sync_alt:", "orange"),
     "blocked": ("Waits", ":material/hourglass:", "orange"),

@@ -38,7 +38,7 @@ change = report.equity - view.account.last_equity
 
 widgets.metrics(
     [
-        ("Equity", money(report.equity), f"{money(change)} since the last close", "gray"),
+        ("Equity", money(report.equity, cents=False), f"{money(change, cents=False)} since close", "gray"),
         (
             "Outside band",
             f"{len(report.breached)} of {len(banded)}",
@@ -46,8 +46,8 @@ widgets.metrics(
             "orange" if report.breached or near else "gray",
         ),
         (
-            "Largest drift",
-            f"{symbol_text(worst.symbol)} {signed_points(worst.drift)}",
+            f"Largest drift, {symbol_text(worst.symbol)}",
+            signed_points(worst.drift),
             f"{used} of its band" if used else "no band",
             "orange" if worst.breached else "gray",
         ),
@@ -89,6 +89,6 @@ frame = drift_table(report)
 with st.expander("Same numbers as a table", icon=":material/table_rows:", on_change="rerun", key="drift_rows") as rows:
     if rows.open:
         widgets.table(frame, drift_alt(report))
-with st.container(horizontal=True):
+with st.container(horizontal=True, vertical_alignment="center"):
     widgets.download(frame, "drift", state.label_of(view), key="download_drift")
     st.page_link("views/preview.py", label="Preview the orders", icon=":material/fact_check:")

@@ -22,7 +22,7 @@ from driftdesk.figures import (
 
 RECENT = timedelta(days=30)
 LISTED = 6
-NOT_HERE = ("Type", "Initiated from", "Skipped", "Failed", "Reason", "Run")
+NOT_HERE = ("Type", "Orders", "Initiated from", "Skipped", "Failed", "Reason", "Run")
 
 views, runs = state.book(), state.runs()
 names = {view.account.id: label for label, view in state.labels().items()}

@@ -63,7 +63,7 @@ if len(skipped):
 before, notionals = st.tabs(["Before and after", "Order sizes"], key="preview_charts", on_change="rerun")
 with before:
     if before.open:
-        st.markdown(":small[○ now &emsp; ● after the orders &emsp; ▭ allowed band &emsp; **|** target]")
+        st.markdown(widgets.MOVE_LEGEND)
         widgets.chart(
             before_after_figure(preview, Scale.DRIFT, state.theme()), before_after_alt(preview), "before_after_chart"
         )

@@ -65,6 +65,7 @@ if len(skipped):
     widgets.table(skipped, f"{len(skipped)} skipped orders, each with its reason.")
 with st.container(border=True):
     st.subheader("Before and after")
+    st.markdown(widgets.MOVE_LEGEND)
     widgets.chart(
         before_after_figure(answer.preview, Scale.DRIFT, state.theme()),
         before_after_alt(answer.preview),

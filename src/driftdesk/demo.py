@@ -19,10 +19,12 @@ from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.feeds.simulated import SimulatedFeed
 from driftdesk.backend.opening import DEFAULT_SEED, make_feed, open_service
 from driftdesk.backend.service import Service
+from driftdesk.engine.planner import PlanRequest, RunType, plan_orders
 from driftdesk.engine.schedule import NEW_YORK, Session
 from driftdesk.errors import DataError
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import CENT, HUNDRED
+from driftdesk.translate import to_targets
 from driftdesk.wire.portfolios import Condition, CreatePortfolio, Weight
 from driftdesk.wire.runs import CreateRun
 from driftdesk.wire.simulation import Advance, CreateAccount, Deposit, NewPosition, SetAsset
@@ -277,12 +279,22 @@ class _Replay:
 
     def _run_with_a_halted_asset(self, name: str) -> None:
         """A run by request on a day on which one asset is halted: its order is rejected, the others fill."""
-        held = [position.symbol for position in self._service.positions(self._ids[name])]
-        self._service.deposit(Deposit(account_id=self._ids[name], amount=Decimal("9000.00")))
-        self._service.set_asset(SetAsset(symbol=held[-1], halted=True))
-        self._service.create_run(CreateRun(account_id=self._ids[name], type="invest_cash"))
+        account_id = self._ids[name]
+        self._service.deposit(Deposit(account_id=account_id, amount=Decimal("9000.00")))
+        wanted = self._first_buy(account_id)
+        self._service.set_asset(SetAsset(symbol=wanted, halted=True))
+        self._service.create_run(CreateRun(account_id=account_id, type="invest_cash"))
         self._service.advance(Advance(seconds=120))
-        self._service.set_asset(SetAsset(symbol=held[-1], halted=False))
+        self._service.set_asset(SetAsset(symbol=wanted, halted=False))
+
+    def _first_buy(self, account_id: str) -> str:
+        """The symbol that investing the account's cash would buy first."""
+        world = self._service.world
+        followed = self._service.list_subscriptions(account_id=account_id).subscriptions[0]
+        targets = to_targets(self._service.get_portfolio(followed.portfolio_id).weights)
+        with world.database.read() as connection:
+            snapshot = world.snapshot(connection, account_id, targets.symbols, world.market(connection, world.now()))
+        return plan_orders(snapshot, PlanRequest(targets=targets, run_type=RunType.INVEST_CASH)).buys[0].symbol
 
     def _cancel_after_hours(self, name: str) -> None:
         """A run created after the close, which waits QUEUED, and is canceled before the next open."""

@@ -108,7 +108,7 @@ class Desk:
         held, market = self._held(account_id, wanted)
         return to_snapshot(account_id, held, market, wanted)
 
-    def preview(
+    def preview(  # noqa: PLR0913 - the choices of a person on one page, by name
         self,
         account_id: str,
         *,
@@ -117,8 +117,11 @@ class Desk:
         amount: Decimal | None = None,
         options: Options | None = None,
         min_notional: Decimal = MIN_NOTIONAL,
+        cost_bps: Decimal = ZERO,
     ) -> Preview:
         """What a run would send now: against `model`, or the portfolio that the account follows.
+
+        `cost_bps` of the traded value is what the trades are expected to cost; it changes no order.
 
         Raises InputError when there is neither, DataError when the snapshot cannot be used (rules.md 3.1).
         """
@@ -138,7 +141,7 @@ class Desk:
             options=options or Options(),
             min_notional=min_notional,
         )
-        return preview(self.snapshot(account_id, model.targets.symbols), request)
+        return preview(self.snapshot(account_id, model.targets.symbols), request, cost_bps=cost_bps)
 
     def decide(self, view: AccountView) -> Decision:
         """What the next evaluation of a subscribed account decides if nothing moves before it (rules.md 5).
@@ -188,6 +191,11 @@ class Desk:
     def cancel_run(self, run_id: str) -> None:
         """Cancel a run that is QUEUED or IN_PROGRESS; what filled stays (rules.md 7.4)."""
         self.client.runs.cancel(run_id)
+
+    def resume(self, view: AccountView) -> None:
+        """Let the automatic runs of a subscribed account go on after they were held (rules.md 5.7)."""
+        if view.subscription is not None:
+            self.client.subscriptions.resume(view.subscription.id)
 
     def decisions(
         self,

@@ -125,7 +125,7 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
     measured = [view for view in worst_first(views) if view.drift is not None and view.drift.largest_band_used]
     labels = _unique([account_name(view.account) for view in measured])
     rows = [_worst(view) for view in measured]
-    colours = [theme.sell if standing(view) == OUTSIDE else theme.neutral for view in measured]
+    alarms = [theme.sell if standing(view) == OUTSIDE else None for view in measured]
     return go.Figure(
         [
             go.Bar(
@@ -134,7 +134,7 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
                 x=[points(_used(view)) for view in measured],
                 y=labels,
                 width=0.52,
-                marker={"color": colours},
+                marker={"color": [alarm or theme.neutral for alarm in alarms]},
                 customdata=[view.account.id for view in measured],
                 text=[f"{used} of the band of {symbol}" for symbol, _, used in rows],
                 textposition="none",
@@ -163,8 +163,8 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
                 theme,
                 ("Worst", "Of band"),
                 [
-                    (label, symbol, used, theme.sell if standing(view) == OUTSIDE else None)
-                    for label, (symbol, _, used), view in zip(labels, rows, measured, strict=True)
+                    (label, (symbol, colour), (used, colour))
+                    for label, (symbol, _, used), colour in zip(labels, rows, alarms, strict=True)
                 ],
             ),
         ),

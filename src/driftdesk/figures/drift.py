@@ -14,6 +14,7 @@ from driftdesk.figures.theme import (
     LIGHT,
     ROW_MARGIN,
     Theme,
+    axis_title,
     height_for,
     layout,
     number_columns,
@@ -73,6 +74,11 @@ def mark_of(row: HoldingDrift, theme: Theme) -> Mark:
     if near_edge(row):
         return Mark("diamond-open", theme.strong, filled=False)
     return Mark("circle", theme.neutral)
+
+
+def alarm(row: HoldingDrift, theme: Theme) -> str | None:
+    """The colour of the row's numbers where it is outside its band, None inside."""
+    return mark_of(row, theme).colour if row.breached else None
 
 
 def band_span(row: HoldingDrift, scale: Scale) -> tuple[float, float] | None:
@@ -178,9 +184,8 @@ def drift_figure(report: DriftReport, scale: Scale = Scale.WEIGHT, theme: Theme 
                 [
                     (
                         symbol_text(row.symbol),
-                        signed_points(row.drift),
-                        of_band(row.band_used, breached=row.breached),
-                        mark_of(row, theme).colour if row.breached else None,
+                        (signed_points(row.drift), alarm(row, theme)),
+                        (of_band(row.band_used, breached=row.breached), alarm(row, theme)),
                     )
                     for row in report.rows
                 ],
@@ -193,9 +198,9 @@ def _value_axis(scale: Scale, theme: Theme) -> dict[str, Any]:
     centred = {"zeroline": True, "zerolinecolor": theme.band_line, "zerolinewidth": 1}
     return value_axis(
         theme,
-        title={"text": AXIS_TITLES[scale], "font": {"color": theme.muted, "size": 12}, "standoff": 8},
+        title=axis_title(theme, AXIS_TITLES[scale]),
         ticksuffix="" if scale is Scale.DRIFT else "%",
-        **({} if scale is Scale.WEIGHT else centred),
+        **({"rangemode": "tozero"} if scale is Scale.WEIGHT else centred),
     )
 
 

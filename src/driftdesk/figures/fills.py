@@ -16,6 +16,7 @@ from driftdesk.figures.theme import (
     LIGHT,
     ROW_MARGIN,
     Theme,
+    axis_title,
     height_for,
     layout,
     number_columns,
@@ -109,13 +110,16 @@ def fills_figure(run: Run, theme: Theme = LIGHT) -> go.Figure:
                 theme,
                 tickprefix="$",
                 rangemode="tozero",
-                title={"text": "Notional: outlined planned, solid filled", "font": {"size": 12}, "standoff": 8},
+                title=axis_title(theme, "Notional: outlined planned, solid filled"),
             ),
             yaxis=row_axis(theme, labels),
             annotations=number_columns(
                 theme,
                 ("Filled", "Slippage"),
-                [(label, _filled(line), _slippage(line), None) for label, line in zip(labels, lines, strict=True)],
+                [
+                    (label, (_filled(line), None), (_slippage(line), None))
+                    for label, line in zip(labels, lines, strict=True)
+                ],
             ),
         ),
     )

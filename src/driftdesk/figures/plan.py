@@ -8,12 +8,13 @@ import plotly.graph_objects as go
 from driftdesk.engine.drift import HoldingDrift
 from driftdesk.engine.preview import Preview
 from driftdesk.engine.snapshot import Side
-from driftdesk.figures.drift import Scale, band_trace, line_trace, mark_of, place, target_trace
+from driftdesk.figures.drift import Scale, alarm, band_trace, line_trace, mark_of, place, target_trace
 from driftdesk.figures.text import count_of, dollars, money, percent, percent_cell, signed_points, symbol_text
 from driftdesk.figures.theme import (
     LIGHT,
     ROW_MARGIN,
     Theme,
+    axis_title,
     height_for,
     layout,
     number_columns,
@@ -30,24 +31,25 @@ def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: The
     labels = [symbol_text(row.symbol) for row in rows]
     moves = [(row, *position) for row in rows if (position := _move(preview, row, scale)) is not None]
     named = [symbol_text(row.symbol) for row, *_ in moves]
+    now = [mark_of(row, theme).colour for row, *_ in moves]
+    then = [_alarm_after(preview, row, theme) or theme.neutral for row, *_ in moves]
     hover = [
         f"<b>{symbol_text(row.symbol)}</b><br>weight {percent(row.actual)} now, "
         f"{percent(_weight_after(preview, row))} after"
         for row, *_ in moves
     ]
-    marks = [mark_of(row, theme) for row, *_ in moves]
 
-    def dots(title: str, positions: list[float], symbols: list[str], size: int) -> go.Scatter:
+    def dots(title: str, positions: list[float], symbol: str, colours: list[str], size: int) -> go.Scatter:
         return go.Scatter(
             name=title,
             mode="markers",
             x=positions,
             y=named,
             marker={
-                "symbol": symbols,
+                "symbol": symbol,
                 "size": size,
-                "color": [mark.colour for mark in marks],
-                "line": {"width": 1.5 if title == "before" else 0, "color": [mark.colour for mark in marks]},
+                "color": colours,
+                "line": {"width": 1.5 if title == "before" else 0, "color": colours},
             },
             customdata=[row.symbol for row, *_ in moves],
             text=hover,
@@ -59,8 +61,8 @@ def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: The
             band_trace(rows, scale, theme),
             line_trace([(symbol_text(row.symbol), before, after) for row, _, before, after in moves], theme),
             target_trace(named, [target for _, target, _, _ in moves], theme),
-            dots("before", [before for *_, before, _ in moves], ["circle-open"] * len(moves), 12),
-            dots("after", [after for *_, after in moves], ["circle"] * len(moves), 9),
+            dots("before", [before for *_, before, _ in moves], "circle-open", now, 12),
+            dots("after", [after for *_, after in moves], "circle", then, 9),
         ],
         layout(
             theme,
@@ -69,7 +71,7 @@ def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: The
             xaxis=value_axis(
                 theme,
                 ticksuffix="" if scale is Scale.DRIFT else "%",
-                title={"text": f"{scale.value}: hollow before, filled after", "font": {"size": 12}, "standoff": 8},
+                title=axis_title(theme, f"{scale.value}: hollow before, filled after"),
             ),
             yaxis=row_axis(theme, labels),
             annotations=number_columns(
@@ -78,9 +80,8 @@ def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: The
                 [
                     (
                         symbol_text(row.symbol),
-                        signed_points(row.drift),
-                        signed_points(_drift_after(preview, row)),
-                        mark_of(row, theme).colour if row.breached else None,
+                        (signed_points(row.drift), alarm(row, theme)),
+                        (signed_points(_drift_after(preview, row)), _alarm_after(preview, row, theme)),
                     )
                     for row in rows
                 ],
@@ -100,6 +101,11 @@ def _weight_after(preview: Preview, row: HoldingDrift) -> Decimal:
 
 def _drift_after(preview: Preview, row: HoldingDrift) -> Decimal:
     return _weight_after(preview, row) - row.target
+
+
+def _alarm_after(preview: Preview, row: HoldingDrift, theme: Theme) -> str | None:
+    after = _after(preview, row)
+    return None if after is None else alarm(after, theme)
 
 
 def _move(preview: Preview, row: HoldingDrift, scale: Scale) -> tuple[float, float, float] | None:
@@ -155,7 +161,7 @@ def orders_figure(preview: Preview, theme: Theme = LIGHT) -> go.Figure:
                 tickprefix="$",
                 zeroline=True,
                 zerolinecolor=theme.band_line,
-                title={"text": "◀ sell · buy ▶, planned notional", "font": {"size": 12}, "standoff": 8},
+                title=axis_title(theme, "◀ sell · buy ▶, planned notional"),
             ),
             yaxis=row_axis(theme, labels),
             annotations=number_columns(
@@ -164,9 +170,8 @@ def orders_figure(preview: Preview, theme: Theme = LIGHT) -> go.Figure:
                 [
                     (
                         label,
-                        money(order.notional, cents=False),
-                        percent(order.notional / preview.before.equity),
-                        theme.buy if order.side is Side.BUY else theme.sell,
+                        (money(order.notional, cents=False), theme.buy if order.side is Side.BUY else theme.sell),
+                        (percent(order.notional / preview.before.equity), None),
                     )
                     for label, order in zip(labels, orders, strict=True)
                 ],

@@ -115,13 +115,17 @@ def row_axis(theme: Theme, labels: list[str], **changes: Any) -> dict[str, Any]:
     }
 
 
-def number_columns(
-    theme: Theme, heads: tuple[str, str], rows: list[tuple[str, str, str, str | None]]
-) -> list[dict[str, Any]]:
-    """Annotations that set two right-aligned columns of text beside the plot.
+def axis_title(theme: Theme, text: str) -> dict[str, Any]:
+    """A title below the axis of values."""
+    return {"text": text, "font": {"color": theme.muted, "size": 12}, "standoff": 8}
 
-    Each row is (category, first text, second text, colour); a colour of None is the quiet one, any other is bold.
-    """
+
+# A text beside the plot and its colour; None is the quiet colour, any other is set bold.
+Cell = tuple[str, str | None]
+
+
+def number_columns(theme: Theme, heads: tuple[str, str], rows: list[tuple[str, Cell, Cell]]) -> list[dict[str, Any]]:
+    """Annotations that set two right-aligned columns of text beside the plot; a row is (category, cell, cell)."""
     base = {"xref": "paper", "x": 1, "xanchor": "right", "showarrow": False, "align": "right"}
     notes: list[dict[str, Any]] = [
         {
@@ -135,7 +139,7 @@ def number_columns(
         }
         for head, shift in zip(heads, NUMBER_COLUMNS, strict=True)
     ]
-    for category, first, second, colour in rows:
+    for category, *cells in rows:
         notes.extend(
             {
                 **base,
@@ -145,6 +149,6 @@ def number_columns(
                 "text": f"<b>{text}</b>" if colour else text,
                 "font": {"color": colour or theme.muted, "size": 13},
             }
-            for text, shift in zip((first, second), NUMBER_COLUMNS, strict=True)
+            for (text, colour), shift in zip(cells, NUMBER_COLUMNS, strict=True)
         )
     return notes

@@ -115,6 +115,16 @@ async def delete_subscription(request: Request, subscription_id: str) -> Respons
     return no_content()
 
 
+@router.post(
+    SUBSCRIPTIONS + "/{subscription_id}/resume",
+    summary="Let automatic runs that are held go on (ours)",
+    tags=["subscriptions"],
+    response_model=Subscription,
+)
+async def resume_subscription(request: Request, subscription_id: str, key: IdempotencyKey = None) -> Response:
+    return await answer_once(request, key, lambda: service_of(request).resume_subscription(subscription_id))
+
+
 @router.post(RUNS, summary="Create a run", tags=["runs"], response_model=Run)
 async def create_run(request: Request, body: CreateRun, key: IdempotencyKey = None) -> Response:
     return await answer_once(request, key, lambda: service_of(request).create_run(body))

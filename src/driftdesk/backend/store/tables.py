@@ -251,7 +251,7 @@ equity_days = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("scope", String(255), primary_key=True),
+    Column("scope", Text, primary_key=True),
     Column("digest", String(64), nullable=False),
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),

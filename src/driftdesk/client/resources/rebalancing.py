@@ -4,6 +4,7 @@ from typing import Final
 
 from driftdesk.client.resources.paging import PAGE_SIZE, PageToken, all_pages, segment
 from driftdesk.client.transport import Transport
+from driftdesk.wire.base import Message
 from driftdesk.wire.decisions import Decision, DecisionPage
 from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, UpdatePortfolio
 from driftdesk.wire.runs import CreateRun, Run, RunPage
@@ -86,6 +87,10 @@ class Subscriptions:
     def delete(self, subscription_id: str) -> None:
         """Unsubscribe the account; Rejected where there is no such subscription."""
         self._transport.delete(f"{_SUBSCRIPTIONS}/{segment(subscription_id)}")
+
+    def resume(self, subscription_id: str) -> Subscription:
+        """Let automatic runs that are held go on (ours, rules.md 5.7); BackendNotFound at a backend without it."""
+        return self._transport.post(Subscription, f"{_SUBSCRIPTIONS}/{segment(subscription_id)}/resume", Message())
 
 
 class Runs:

@@ -85,7 +85,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_flows_account_id"), "flows", ["account_id"], unique=False)
     op.create_table(
         "idempotency",
-        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
