@@ -1,12 +1,12 @@
 """The choices of a preview, and the dialog that turns a preview into a run."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import state
 import streamlit as st
-import widgets
 
 from driftdesk import AccountView, InputError, Mode, Options, Preview, RunType, Toward
 from driftdesk.figures import count_of, money, new_york, percent
@@ -15,6 +15,7 @@ RUN_TYPES = {"Full rebalance": RunType.FULL_REBALANCE, "Invest cash": RunType.IN
 SCOPES = {"All to target": False, "Breached only": True}
 TOWARD = {"Target": Toward.TARGET, "Half way": Toward.HALFWAY, "Band edge": Toward.EDGE}
 MINIMUM = Decimal(1)
+LAST_START_BEFORE_CLOSE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Choice:
     amount: Decimal | None
     options: Options
     min_notional: Decimal
+    cost_bps: Decimal
     what_if: bool
 
 
@@ -41,7 +43,9 @@ def controls(view: AccountView) -> Choice:
         model, what_if = _portfolio(view)
     with st.expander("More options", icon=":material/tune:", key="more_options"):
         options = _options(view, scope, full)
-    return Choice(model, run_type, amount, options, MINIMUM if minimum is None else minimum, what_if)
+        cost = money_input("Assumed cost, bp", "1", "cost_bps")
+    least = MINIMUM if minimum is None else minimum
+    return Choice(model, run_type, amount, options, least, cost or Decimal(0), what_if)
 
 
 def _one_of(label: str, options: dict[str, Any], key: str) -> str:
@@ -121,13 +125,20 @@ def obstacle(view: AccountView, choice: Choice) -> str | None:
     return None
 
 
+def queued_until(clock: Any) -> str | None:
+    """The sentence that the run stays queued, outside the hours in which one may start (rules.md 5.3)."""
+    if clock.is_open and clock.next_close - clock.timestamp >= LAST_START_BEFORE_CLOSE:
+        return None
+    reason = "It is too late to start a run in this session" if clock.is_open else "The market is closed"
+    return f"{reason}: the run stays queued until the next open, {new_york(clock.next_open)} New York."
+
+
 @st.dialog("Create run", width="medium", icon=":material/fact_check:", on_dismiss=state.close_review)
 def confirm(preview: Preview, view: AccountView) -> None:
     """Totals, warnings, a check, and the button that creates the run once, however often it is pressed."""
     kept, mode = state.review(), state.desk().mode
-    if not kept["open"]:
+    if not kept.open:
         st.rerun()
-    busy = kept["create"]
     orders = preview.plan.orders
     st.markdown(
         f"**{count_of(len(orders), 'order')}** for **{state.plain(state.label_of(view))}** "
@@ -139,31 +150,30 @@ def confirm(preview: Preview, view: AccountView) -> None:
             "Buy": money(preview.buys_total).replace("$", "\\$"),
             "Cash after": money(preview.cash_after).replace("$", "\\$"),
             "Turnover, one way": percent(preview.turnover),
-            "Run key": f"`{kept['key']}`",
+            "Run key": f"`{kept.key}`",
         },
         border="horizontal",
     )
-    clock = state.desk().clock()
-    if not clock.is_open:
-        st.warning(f"The market is closed: the run stays queued until it opens, {new_york(clock.next_open)} New York.")
+    if waits := queued_until(state.desk().clock()):
+        st.warning(waits, icon=":material/schedule:")
     for warning in preview.warnings:
         st.warning(state.plain(warning), icon=":material/warning:")
-    if kept["problem"]:
-        st.error(state.plain(kept["problem"]), icon=":material/error:")
+    if kept.problem:
+        st.error(state.plain(kept.problem), icon=":material/error:")
     st.caption("The run key makes a second click harmless: the server answers with the first run.")
-    checked = st.checkbox("I have checked sides and sizes", key=f"checked_{kept['key']}", disabled=busy)
+    checked = st.checkbox("I have checked sides and sizes", key=f"checked_{kept.key}", disabled=kept.creating)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Back", key="review_back", on_click=state.close_review, disabled=busy)
+        st.button("Back", key="review_back", on_click=state.close_review, disabled=kept.creating)
         st.button(
             "Create run",
             key="review_create",
             type="primary",
             icon=":material/send:",
-            disabled=busy or not checked,
+            disabled=kept.creating or not checked,
             on_click=state.press_create,
         )
-    if busy:
-        run_id = state.create_run(preview)
-        if run_id is not None:
-            st.switch_page("views/runs.py", query_params=widgets.link(run=run_id))
-        st.rerun(scope="app" if not state.review()["open"] else "fragment")
+    if kept.creating:
+        state.create_run(preview)
+        if kept.run_id is not None:
+            st.switch_page("views/runs.py", query_params={state.RUN: kept.run_id})
+        st.rerun()

@@ -28,18 +28,20 @@ MINUTE = timedelta(minutes=1)
 def show(run_id: str, names: dict[str, str]) -> None:
     """Draw the run; while it is open on a real clock, look again every two seconds."""
     run = state.desk().run(run_id)
-    watched = run.is_open and state.desk().simulation is None
+    if run.is_open and state.desk().simulation is None:
+        _watch(run_id, names)
+    else:
+        _draw(run, names)
 
-    @st.fragment(run_every=POLL if watched else None, key="watched_run")
-    def body() -> None:
-        now = state.desk().run(run_id) if watched else run
-        if watched and not now.is_open:
-            # Only on the change: a full rerun that asked for another would never end.
-            state.refresh()
-            st.rerun(scope="app")
-        _draw(now, names)
 
-    body()
+@st.fragment(run_every=POLL, key="watched_run")
+def _watch(run_id: str, names: dict[str, str]) -> None:
+    run = state.desk().run(run_id)
+    if not run.is_open:
+        # Only on the change: a full rerun that asked for another would never end.
+        state.refresh()
+        st.rerun(scope="app")
+    _draw(run, names)
 
 
 def _draw(run: Any, names: dict[str, str]) -> None:
@@ -60,7 +62,7 @@ def _draw(run: Any, names: dict[str, str]) -> None:
         widgets.table(fills, fills_alt(run))
         widgets.download(fills, "fills", run.id[:8], key="download_fills")
     else:
-        st.caption("This run has no orders.")
+        st.caption("The orders are planned when the run starts." if run.is_open else "This run has no orders.")
     refused = refused_table(run)
     if len(refused):
         st.markdown("**Failed and skipped**")
@@ -74,7 +76,7 @@ def _draw(run: Any, names: dict[str, str]) -> None:
 def _while_open(run: Any) -> None:
     with st.container(horizontal=True):
         if state.desk().simulation is not None:
-            sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE)
+            sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE, width="content")
         if st.button("Cancel run", icon=":material/cancel:", key="cancel_run"):
             _confirm_cancel(run)
 

@@ -80,14 +80,14 @@ def _advance(now: datetime, next_open: datetime) -> None:
         advance_button("1 month", same_time_later(now, months=1))
 
 
-def advance_button(label: str, to: datetime) -> None:
+def advance_button(label: str, to: datetime, width: str = "stretch") -> None:
     """A button for one target instant. The instant is part of its key: a second click on a button that has done its
     work reaches nothing, so three quick clicks make one advance (rules.md 11)."""
     st.button(
         label,
         key=f"advance_{label}_{to.isoformat()}",
         on_click=state.advance,
-        args=(to,),
-        width="stretch",
+        args=(to, state.advance_lock()),
+        width=width,
         help=f"To {new_york(to)} New York, {utc(to)}",
     )

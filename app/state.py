@@ -1,19 +1,21 @@
 """The only file that touches session, cache and secrets: the desk, what is shown of it, and what a click starts."""
 
-import os
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from driftdesk import AccountView, BackendError, Desk, DriftdeskError, Preview, StateError, connect, translate
+from driftdesk import AccountView, Desk, DriftdeskError, Preview, StateError, connect_from_environment, to_portfolio
 from driftdesk.figures import Theme, theme_of, worst_first
 
 ACCOUNT, COMPARE, RUN = "account", "compare", "run"
 FOLLOWED = "its own"
+REFUSED = (409, 422)
 
 
 def _close(desk: Desk) -> None:
@@ -23,12 +25,7 @@ def _close(desk: Desk) -> None:
 @st.cache_resource(max_entries=1, on_release=_close, show_spinner="Opening the desk. The first time makes its history.")
 def desk() -> Desk:
     """The one connection of this process; every browser tab sees the same world through it."""
-    return connect(
-        os.environ.get("DRIFTDESK_BACKEND", "embedded"),
-        data=os.environ.get("DRIFTDESK_DATA") or None,
-        prices=os.environ.get("DRIFTDESK_PRICES") or None,
-        column=os.environ.get("DRIFTDESK_COLUMN") or None,
-    )
+    return connect_from_environment()
 
 
 # Sidebar and page of one script run read the book together; two seconds bound how stale another tab may be.
@@ -122,62 +119,80 @@ def show_said() -> None:
             st.warning(plain(text), icon=":material/warning:")
 
 
-def advance(to: datetime) -> None:
+def advance_lock() -> threading.Lock:
+    """What keeps this tab's clicks in line. Quick clicks run at the same time, each in its own thread, and the later
+    ones would be told that the clock is being advanced, which is what was asked for. Other tabs are told so."""
+    lock: threading.Lock = st.session_state.setdefault("_advance_lock", threading.Lock())
+    return lock
+
+
+def advance(to: datetime, lock: threading.Lock) -> None:
     """Advance the simulated clock to the instant that the page showed: pressing again means the same instant."""
-    bar = st.sidebar.progress(0.0, text="Advancing the clock")
-    try:
-        desk().simulation.advance(to=to, progress=lambda done, _now: bar.progress(min(done, 1.0)))
-    except DriftdeskError as error:
-        say(str(error), "problem")
-    finally:
+    with lock:
+        bar = st.sidebar.progress(0.0, text="Advancing the clock")
+        try:
+            desk().simulation.advance(to=to, progress=lambda done, _now: bar.progress(min(done, 1.0)))
+        except DriftdeskError as error:
+            say(str(error), "problem")
+        finally:
+            refresh()
         bar.empty()
-        refresh()
+
+
+@dataclass
+class Review:
+    """A preview under review: its hash, its run key, and how far it came. Kept in the session, one at a time."""
+
+    hash: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    open: bool = False
+    creating: bool = False
+    problem: str | None = None
+    run_id: str | None = None
+
+
+def review() -> Review:
+    """The review of this tab; a closed one before the first."""
+    kept: Review = st.session_state.setdefault("_review", Review())
+    return kept
 
 
 def open_review(preview: Preview) -> None:
-    """Keep the run key for this preview; the same key until it succeeds, a new one for other orders."""
-    kept = st.session_state.get("_review")
-    if kept is None or kept["hash"] != preview.hash:
-        kept = {"hash": preview.hash, "key": uuid.uuid4().hex}
-    st.session_state["_review"] = {**kept, "open": True, "create": False, "problem": None}
-
-
-def review() -> dict[str, Any]:
-    """The review that is open: hash, key, whether Create was pressed, and the sentence of the last refusal."""
-    return dict(st.session_state.get("_review") or {"open": False, "create": False})
+    """Open the dialog. The key stays until it has made a run; other orders, or the next run, get a new one."""
+    kept = review()
+    if kept.hash != preview.hash or kept.run_id is not None:
+        kept = st.session_state["_review"] = Review(preview.hash)
+    kept.open, kept.creating, kept.problem = True, False, None
 
 
 def close_review() -> None:
     """Close the dialog and keep its key, so that trying again cannot make a second run."""
-    if "_review" in st.session_state:
-        st.session_state["_review"]["open"] = False
+    review().open = False
 
 
 def press_create() -> None:
-    """Lock the dialog: from here on its button is disabled, and only this press creates."""
-    st.session_state["_review"]["create"] = True
+    """Lock the dialog: its button is disabled from here on, until the backend has answered."""
+    review().creating = True
 
 
-def create_run(preview: Preview) -> str | None:
-    """Create the run that was reviewed; its id, or None with the reason kept for the dialog or the page."""
-    kept = st.session_state["_review"]
+def create_run(preview: Preview) -> None:
+    """Create the run under review. Its id, or the reason of a refusal, is kept for the dialog or the page."""
+    kept = review()
     try:
-        run = desk().create_run(preview, idempotency_key=kept["key"])
+        kept.run_id = desk().create_run(preview, idempotency_key=kept.key).id
     except DriftdeskError as error:
-        kept["create"] = False
-        if isinstance(error, StateError) or getattr(error, "status", None) in (409, 422):
+        if isinstance(error, StateError) or getattr(error, "status", None) in REFUSED:
             # Other orders than the reviewed ones would be sent: back to the page, which has planned afresh.
-            kept["open"] = False
+            kept.open = False
             say(str(error), "problem")
         else:
-            retry = " Creating again is safe: the run key is the same." if isinstance(error, BackendError) else ""
-            kept["problem"] = f"{error}{retry}"
-        return None
+            kept.problem = f"{error} Creating again is safe: the run key is the same."
+    else:
+        kept.open = False
+        say(f"Run {kept.run_id[:8]} created.")
     finally:
+        kept.creating = False
         refresh()
-    del st.session_state["_review"]
-    say(f"Run {run.id[:8]} created.")
-    return str(run.id)
 
 
 def cancel_run(run_id: str) -> None:
@@ -185,6 +200,17 @@ def cancel_run(run_id: str) -> None:
     try:
         desk().cancel_run(run_id)
         say(f"Run {run_id[:8]} canceled.")
+    except DriftdeskError as error:
+        say(str(error), "problem")
+    finally:
+        refresh()
+
+
+def resume(view: AccountView) -> None:
+    """Let automatic runs of a held account begin again (rules.md 5.7)."""
+    try:
+        desk().resume(view)
+        say(f"Automatic runs of {label_of(view)} begin again.")
     except DriftdeskError as error:
         say(str(error), "problem")
     finally:
@@ -217,4 +243,4 @@ def chosen_portfolio(key: str) -> Any:
 
 def desk_model(portfolio: Any) -> Any:
     """A portfolio of the backend as the engine sees it."""
-    return translate.to_portfolio(portfolio)
+    return to_portfolio(portfolio)

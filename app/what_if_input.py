@@ -7,7 +7,7 @@ import pandas as pd
 import state
 import streamlit as st
 
-from driftdesk import AccountView, files
+from driftdesk import AccountView, read_holdings, read_portfolio
 
 EXAMPLE, ACCOUNT, FILES = "Example", "This account", "CSV files"
 CASH = "Cash"
@@ -89,12 +89,12 @@ def _from_files() -> Start:
     rows, cash, name = begin.holdings, begin.cash, "files"
     weights, points, relative = begin.weights, begin.points, begin.relative
     if held is not None:
-        book = files.read_holdings(_decoded(held), name=held.name)
+        book = read_holdings(_decoded(held), name=held.name)
         rows = tuple((row.symbol, f"{row.quantity:f}", f"{row.price:f}") for row in book.rows)
         cash = f"{book.cash:f}"
         name += _digest(held)
     if targets is not None:
-        model = files.read_portfolio(_decoded(targets), name=targets.name)
+        model = read_portfolio(_decoded(targets), name=targets.name)
         weights, (points, relative) = _weights(model), _bands(model)
         name += _digest(targets)
     return Start(name, rows, cash, weights, points, relative)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,19 @@ import state
 import streamlit as st
 
 from driftdesk import Preview
-from driftdesk.figures import CHART_CONFIG, count_of, csv_text, file_name, money, new_york, percent, utc
+from driftdesk.figures import (
+    CHART_CONFIG,
+    count_of,
+    csv_text,
+    file_name,
+    money,
+    near_edge,
+    new_york,
+    percent,
+    signed_points,
+    symbol_text,
+    utc,
+)
 
 PERCENT = st.column_config.NumberColumn(format="%.2f%%", width="small")
 MONEY = st.column_config.NumberColumn(format="dollar", step=0.01)
@@ -25,7 +38,7 @@ COLUMNS = {
     "Planned price": st.column_config.NumberColumn(format="$%.4f"),
     "Average price": st.column_config.NumberColumn(format="$%.4f"),
     "Drift pp": st.column_config.NumberColumn(format="%+.2f", width="small"),
-    "Drift % of target": st.column_config.NumberColumn(format="%+.1f%%", width="small"),
+    "Drift % of target": st.column_config.NumberColumn("Of target", format="%+.1f%%", width="small"),
     "Band used %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
     "Filled %": st.column_config.NumberColumn(format="%.0f%%", width="small"),
     "Slippage bp": st.column_config.NumberColumn(format="%.1f", width="small"),
@@ -175,6 +188,30 @@ def preview_metrics(preview: Preview) -> None:
     )
 
 
+def drift_metrics(preview: Preview, last_equity: Decimal) -> None:
+    """How far the account is from its targets, and what going back would turn over."""
+    report = preview.before
+    worst, near = report.rows[0], sum(map(near_edge, report.rows))
+    banded = sum(row.band is not None for row in report.rows)
+    alarming = "orange" if report.breached or near else "gray"
+    change = money(report.equity - last_equity, cents=False)
+    used = "no band" if worst.band_used is None else f"{percent(worst.band_used, 0)} of its band"
+    orders = count_of(len(preview.plan.orders), "order")
+    metrics(
+        [
+            ("Equity", money(report.equity, cents=False), f"{change} since last close", "gray"),
+            ("Outside band", f"{len(report.breached)} of {banded}", f"{near} near the edge", alarming),
+            (
+                f"Largest drift, {symbol_text(worst.symbol)}",
+                signed_points(worst.drift),
+                used,
+                "orange" if worst.breached else "gray",
+            ),
+            ("Turnover to target", percent(preview.turnover), f"{orders}, one way", "gray"),
+        ]
+    )
+
+
 def _cost(preview: Preview) -> str:
     traded = preview.sells_total + preview.buys_total
     if not preview.estimated_cost:
@@ -188,11 +225,6 @@ def decision(made: Any) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(label, icon=icon, color=colour)
         st.markdown(state.plain(made.summary))
-
-
-def link(**parameters: str) -> dict[str, str]:
-    """Query parameters that keep the chosen account and add `parameters`."""
-    return {state.ACCOUNT: state.chosen_account() or "", **parameters}
 
 
 def state_colour(status: str) -> str:

@@ -6,15 +6,9 @@ import widgets
 
 from driftdesk.figures import (
     Scale,
-    count_of,
     drift_alt,
     drift_figure,
     drift_table,
-    money,
-    near_edge,
-    percent,
-    signed_points,
-    symbol_text,
 )
 
 view = state.account()
@@ -29,42 +23,17 @@ if view.drift is None and not other:
 
 preview = state.desk().preview(view.account.id, model=state.desk_model(chosen) if other else None)
 report = preview.before
-banded = [row for row in report.rows if row.band is not None]
-worst = report.rows[0]
-near = sum(map(near_edge, report.rows))
-used = percent(worst.band_used, 0) if worst.band_used is not None else ""
 rebalanced = view.subscription.last_rebalanced_at if view.subscription else None
-change = report.equity - view.account.last_equity
-
-widgets.metrics(
-    [
-        ("Equity", money(report.equity, cents=False), f"{money(change, cents=False)} since close", "gray"),
-        (
-            "Outside band",
-            f"{len(report.breached)} of {len(banded)}",
-            f"{near} near the edge",
-            "orange" if report.breached or near else "gray",
-        ),
-        (
-            f"Largest drift, {symbol_text(worst.symbol)}",
-            signed_points(worst.drift),
-            f"{used} of its band" if used else "no band",
-            "orange" if worst.breached else "gray",
-        ),
-        (
-            "Turnover to target",
-            percent(preview.turnover),
-            f"{count_of(len(preview.plan.orders), 'order')}, one way",
-            "gray",
-        ),
-    ]
-)
+widgets.drift_metrics(preview, view.account.last_equity)
 if other:
     st.info(f"Measured against {state.plain(chosen.name)}, which this account does not follow.")
 else:
     decision = state.desk().decide(view)
     with st.container(border=True):
         widgets.decision(decision)
+        held = view.subscription.waiting.held if view.subscription and view.subscription.waiting else None
+        if held:
+            st.button("Resume automatic runs", icon=":material/play_arrow:", on_click=state.resume, args=(view,))
         with st.container(horizontal=True, gap="large"):
             widgets.moment(decision.at, "Next evaluation ")
             if rebalanced is not None:

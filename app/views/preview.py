@@ -25,6 +25,7 @@ preview = state.desk().preview(
     amount=choice.amount,
     options=choice.options,
     min_notional=choice.min_notional,
+    cost_bps=choice.cost_bps,
 )
 orders = preview.plan.orders
 widgets.preview_metrics(preview)
@@ -71,5 +72,5 @@ with notionals:
     if notionals.open:
         widgets.chart(orders_figure(preview, state.theme()), orders_alt(preview), "orders_chart")
 
-if state.review()["open"] and orders and obstacle is None:
+if state.review().open and state.review().hash == preview.hash and obstacle is None:
     review.confirm(preview, view)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
     from driftdesk.files import read_holdings, read_portfolio
     from driftdesk.translate import to_portfolio
-    from driftdesk.whatif import WhatIf, what_if, what_if_of
+    from driftdesk.whatif import WhatIf, what_if
 
 __all__ = [
     "AccountView",
@@ -41,7 +41,6 @@ __all__ = [
     "read_portfolio",
     "to_portfolio",
     "what_if",
-    "what_if_of",
 ]
 
 __version__ = "0.1.0"
@@ -62,7 +61,7 @@ _HOMES: Final = {
     ),
     "files": ("read_holdings", "read_portfolio"),
     "translate": ("to_portfolio",),
-    "whatif": ("WhatIf", "what_if", "what_if_of"),
+    "whatif": ("WhatIf", "what_if"),
 }
 
 

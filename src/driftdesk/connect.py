@@ -1,5 +1,6 @@
 """The composition root: puts client, backend and transport together. The only place that knows them all."""
 
+import logging
 import os
 import secrets
 import threading
@@ -25,6 +26,8 @@ from driftdesk.launch import data_directory
 # How often the worker looks at a world that follows the system's clock.
 _WORKER_PERIOD_SECONDS: Final = 1.0
 
+_log: Final = logging.getLogger(__name__)
+
 
 @dataclass
 class Backend:
@@ -48,12 +51,21 @@ class Backend:
             raise StateError(f"Another program steps {self.service.world.database.path}; stop it first.") from None
 
         def follow() -> None:
-            with lock:
+            try:
                 while not self._stop.wait(_WORKER_PERIOD_SECONDS):
-                    self.service.worker.work(self.service.world.now())
+                    self._work()
+            finally:
+                lock.release()
 
         self._thread = threading.Thread(target=follow, name="driftdesk-worker", daemon=True)
         self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self.service.worker.work(self.service.world.now())
+        except Exception:
+            # A store that is busy for once must not end the thread: runs would stand still while the API answers.
+            _log.exception("the worker failed; it tries again in %s s", _WORKER_PERIOD_SECONDS)
 
     def close(self) -> None:
         """Stop the worker and close the store."""
@@ -84,7 +96,9 @@ def open_backend(
             received=clock,
             allowed="simulated with --demo",
         )
-    path = Database(database).path
+    store = Database(database)
+    path = store.path
+    store.close()
     feed = make_feed(prices, column)
     begin = start or demo_now(feed)
     if demo:

@@ -21,7 +21,7 @@ from driftdesk.backend.opening import DEFAULT_SEED, make_feed, open_service
 from driftdesk.backend.service import Service
 from driftdesk.engine.planner import PlanRequest, RunType, plan_orders
 from driftdesk.engine.schedule import NEW_YORK, Session
-from driftdesk.errors import DataError
+from driftdesk.errors import DataError, StateError
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import CENT, HUNDRED
 from driftdesk.translate import to_targets
@@ -185,11 +185,18 @@ def reset_world(
 def build_world(
     path: Path, feed: PriceFeed, *, until: datetime, seed: int = DEFAULT_SEED, progress: Progress | None = None
 ) -> None:
-    """Replay the demo's history into the database at `path`; nothing happens to one that holds it already."""
+    """Replay the demo's history into the database at `path`; nothing happens to one that holds it already.
+
+    Raises StateError for a database that holds anything else.
+    """
     begin = max(until - _HISTORY, _handover(new_york_sessions().between(feed.first, feed.last)[0]))
     service = open_service(path, feed, start=begin, seed=seed, durable=False)
     try:
         if service.world.database.get_meta(_BUILT) is None:
+            if service.list_portfolios() or service.list_accounts():
+                raise StateError(
+                    f"{path} holds a world already, or a demo world that was not finished; delete it or name another."
+                )
             _Replay(service, begin, until, progress or _quiet).run()
             service.world.database.set_meta(_BUILT, until.isoformat())
             # One file to rename: nothing may be left in the write-ahead log.

@@ -5,7 +5,7 @@ Reading goes through the client on every call, so the embedded world and a remot
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
@@ -151,7 +151,7 @@ class Desk:
         if view.subscription is None or view.model is None or view.portfolio is None:
             raise InputError("The account follows no portfolio, so nothing is decided for it.", field="account")
         now = view.snapshot.as_of
-        session = self._next_evaluation(now)
+        session = self._next_evaluation(now, view.subscription)
         at = max(now, session.evaluation)
         quotes = tuple(replace(quote, at=at if quote.at else None) for quote in view.snapshot.quotes)
         later = replace(view.snapshot, as_of=at, quotes=quotes, market_open=True)
@@ -247,9 +247,10 @@ class Desk:
         trades = self.client.market.latest_trades(sorted(symbols)) if symbols else {}
         return Market(self.clock(), trades, assets)
 
-    def _next_evaluation(self, now: datetime) -> Session:
+    def _next_evaluation(self, now: datetime, subscription: Subscription) -> Session:
         session = self.sessions.current_or_next(now)
-        return session if now <= session.last_start else self.sessions.after(session.date)
+        done = subscription.waiting is not None and subscription.waiting.last_evaluated == session.date.isoformat()
+        return self.sessions.after(session.date) if done or now > session.last_start else session
 
     def _standing(self, subscription: Subscription, portfolio: wire_portfolios.Portfolio, session: Session) -> Standing:
         runs = self.runs(subscription.account_id, max_items=5)
@@ -257,7 +258,10 @@ class Desk:
         return Standing(
             portfolio_status=str(portfolio.status),
             last_rebalanced_at=subscription.last_rebalanced_at,
-            last_evaluated=self.sessions.before(session.date).date,
+            # Sessions that were missed are made up for (rules.md 5.1); a new subscription has missed none.
+            last_evaluated=date.fromisoformat(waiting.last_evaluated)
+            if waiting.last_evaluated
+            else self.sessions.before(session.date).date,
             portfolio_changed=waiting.portfolio_changed,
             subscription_created=waiting.subscription_created,
             uninvested_inflow=waiting.uninvested_inflow,

@@ -50,6 +50,13 @@ def what_if(  # noqa: PLR0913 - each is one thing that an analyst asks about, by
     portfolio = Portfolio(
         id=PortfolioId("what-if"), name="What-if", targets=_targets(weights), conditions=_bands(bands)
     )
+    if as_of is not None and as_of.tzinfo is None:
+        raise InputError(
+            f"as_of needs a time zone; received {as_of.isoformat()}.",
+            field="as_of",
+            received=as_of,
+            allowed="a time with its zone",
+        )
     snapshot = _snapshot(holdings, cash, as_of or datetime.now(UTC))
     return what_if_of(snapshot, portfolio, options=options, run_type=run_type)
 
@@ -114,6 +121,8 @@ def _snapshot(holdings: Holdings, cash: Number, as_of: datetime) -> Snapshot:
     for index, (name, quantity, price) in enumerate(holdings):
         field = f"holdings[{index}]"
         symbol = _symbol(name)
+        if symbol == CASH:
+            raise InputError(f"{field} is cash; give it as `cash`, not as a holding.", field=field, received=name)
         if any(quote.symbol == symbol for quote in quotes):
             raise InputError(f"{field} repeats {symbol}; list each symbol once.", field=field, received=symbol)
         shares = parse_decimal(quantity, field=f"{field}.quantity")

@@ -1,5 +1,7 @@
 """The in-process transport: many threads, broken apps, slow apps, and an end."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -80,3 +82,15 @@ def test_a_closed_transport_says_so_and_closes_twice() -> None:
     transport.close()
     with pytest.raises(httpx.CloseError):
         transport.handle_request(httpx.Request("GET", "http://desk/"))
+
+
+def test_a_program_that_forgets_to_close_still_ends() -> None:
+    """The background thread does not keep the interpreter from exiting."""
+    program = (
+        "from starlette.applications import Starlette; import httpx;"
+        "from driftdesk.backend.inprocess import InProcessTransport;"
+        "kept = httpx.Client(transport=InProcessTransport(Starlette()));"
+        "print(kept.get('http://here/').status_code)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert "404" == ended.stdout.strip()

@@ -200,6 +200,20 @@ def test_a_new_subscription_is_rebalanced_by_the_system(client: Client) -> None:
     assert client.subscriptions.get(subscription.id).last_rebalanced_at is not None
 
 
+def test_a_canceled_system_run_holds_the_account_until_it_is_resumed(client: Client) -> None:
+    """A person who cancels an automatic run is not overruled by the next one (rules.md 5.7)."""
+    followed, alder = balanced(client), account(client)
+    subscription = client.subscriptions.create(alder.id, followed.id)
+    (run,) = client.runs.list(account_id=alder.id)
+    client.runs.cancel(run.id)
+    held = client.subscriptions.get(subscription.id).waiting
+    assert held is not None
+    assert held.held == "A person canceled an automatic run; resume when ready."
+    resumed = client.subscriptions.resume(subscription.id).waiting
+    assert resumed is not None
+    assert resumed.held is None
+
+
 def test_subscriptions_come_in_pages(client: Client) -> None:
     """Three of them with at most two wanted, and all when nothing is said."""
     followed = balanced(client)

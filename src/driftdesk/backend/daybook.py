@@ -1,6 +1,6 @@
 """Closing a session: one row an account with its equity, its cash and the money that came in that day."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import func, insert, select
@@ -17,8 +17,12 @@ _LAST_CLOSED = "last_closed_session"
 def close_day(world: World, now: datetime) -> None:
     """Write the day of the last session that has closed by `now`, once. A holding without a price counts as zero."""
     session = world.sessions.latest_opened(now)
-    if now < session.close or world.database.get_meta(_LAST_CLOSED) == session.date.isoformat():
+    last = world.database.get_meta(_LAST_CLOSED)
+    if now < session.close or last == session.date.isoformat():
         return
+    # Where the process was down for days, their flows belong to the next day that is written.
+    known = world.sessions.on(date.fromisoformat(last)) if last else None
+    since = (known or world.sessions.before(session.date)).close
     with world.database.write() as connection:
         # Valued at the close's prices, which stay in effect until the next open.
         market = world.market(connection, session.close)
@@ -30,7 +34,7 @@ def close_day(world: World, now: datetime) -> None:
             row.account_id: row.amount
             for row in connection.execute(
                 select(flows.c.account_id, func.sum(flows.c.amount).label("amount"))
-                .where(flows.c.at > world.sessions.before(session.date).close, flows.c.at <= session.close)
+                .where(flows.c.at > since, flows.c.at <= session.close)
                 .group_by(flows.c.account_id)
             )
         }
@@ -42,7 +46,9 @@ def close_day(world: World, now: datetime) -> None:
                 "cash": row.cash,
                 "flow": came_in.get(row.id, ZERO),
             }
-            for row in connection.execute(select(accounts.c.id, accounts.c.cash).where(accounts.c.created_at <= now))
+            for row in connection.execute(
+                select(accounts.c.id, accounts.c.cash).where(accounts.c.created_at <= session.close)
+            )
         ]
         if days:
             connection.execute(insert(equity_days), days)

@@ -3,21 +3,22 @@
 Every evaluation leaves a decision, one per account and session and one more when its outcome changes (rules.md 5.8).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
-from driftdesk.backend.queueing import SystemRun, queue_system_run
+from driftdesk.backend.queueing import SystemRun, queue_system_run, starting_session
 from driftdesk.backend.rows import portfolio_message
 from driftdesk.backend.store.tables import decisions, portfolios, runs, subscriptions
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market, World
+from driftdesk.engine.planner import RunType
 from driftdesk.engine.schedule import Session
-from driftdesk.engine.snapshot import RunId
+from driftdesk.engine.snapshot import AccountId, PortfolioId, RunId
 from driftdesk.engine.targets import Portfolio
-from driftdesk.engine.triggers import Decision, Outcome, Standing, evaluate
+from driftdesk.engine.triggers import Decision, Outcome, Standing, Trigger, TriggerKind, evaluate
 from driftdesk.translate import from_decision, to_portfolio
 
 _LAST_EVALUATED: Final = "last_evaluated_session"
@@ -40,44 +41,47 @@ class Evaluator:
         scheduled = (
             now >= session.evaluation and self._world.database.get_meta(_LAST_EVALUATED) != session.date.isoformat()
         )
-        with self._world.database.read() as connection:
-            query = select(subscriptions).where(subscriptions.c.deleted_at.is_(None))
-            if not scheduled:
-                query = query.where(subscriptions.c.evaluate_flag)
-            due = connection.execute(query.order_by(subscriptions.c.id)).mappings().all()
-        if not due and not scheduled:
-            return 0
+        query = select(subscriptions).where(subscriptions.c.deleted_at.is_(None)).order_by(subscriptions.c.id)
+        if not scheduled:
+            query = query.where(subscriptions.c.evaluate_flag)
+            with self._world.database.read() as connection:
+                if connection.execute(query.limit(1)).first() is None:
+                    return 0
         with self._world.database.write() as connection:
-            created = self._evaluate(connection, due, self._world.market(connection, now), session)
-            done: dict[str, Any] = {"evaluate_flag": False}
+            # Read inside the transaction: a subscription deleted or a portfolio changed meanwhile must count.
+            due = connection.execute(query).mappings().all()
+            busy = _open_runs(connection)
+            created = self._evaluate(connection, due, busy, self._world.market(connection, now), session)
+            # While a run is open the flag stays, so that its end is the next opportunity (rules.md 5.1).
+            connection.execute(
+                update(subscriptions)
+                .where(subscriptions.c.id.in_([row["id"] for row in due if row["account_id"] not in busy]))
+                .values(evaluate_flag=False)
+            )
             if scheduled:
                 # Only the scheduled evaluation settles the calendar day of a session: a flagged one at ten in the
                 # morning may be blocked, and must not use it up.
-                done["last_evaluated"] = session.date
+                connection.execute(
+                    update(subscriptions)
+                    .where(subscriptions.c.id.in_([row["id"] for row in due]))
+                    .values(last_evaluated=session.date)
+                )
                 self._world.database.set_meta(_LAST_EVALUATED, session.date.isoformat())
-            connection.execute(
-                update(subscriptions).where(subscriptions.c.id.in_([row["id"] for row in due])).values(done)
-            )
         return created
 
-    def _evaluate(self, connection: Connection, due: Sequence[Row], market: Market, session: Session) -> int:
+    def _evaluate(
+        self, connection: Connection, due: Sequence[Row], busy: Mapping[str, RunId], market: Market, session: Session
+    ) -> int:
         models = _models(connection)
         wanted = {row["account_id"]: models[row["portfolio_id"]][0].targets.symbols for row in due}
         snapshots = self._world.snapshots(connection, wanted, market)
-        busy = {
-            row.account_id: RunId(row.id)
-            for row in connection.execute(
-                select(runs.c.account_id, runs.c.id).where(text("status IN ('QUEUED', 'IN_PROGRESS')"))
-            )
-        }
-        last: dict[str, str] = {
-            row.account_id: row.outcome
-            for row in connection.execute(
-                select(decisions.c.account_id, decisions.c.outcome)
-                .where(decisions.c.session == session.date)
-                .order_by(decisions.c.seq)
-            )
-        }
+        before: dict[str, list[str]] = {}
+        for made in connection.execute(
+            select(decisions.c.account_id, decisions.c.outcome)
+            .where(decisions.c.session == session.date)
+            .order_by(decisions.c.seq)
+        ):
+            before.setdefault(made.account_id, []).append(made.outcome)
         created, records = 0, []
         for row in due:
             model, status = models[row["portfolio_id"]]
@@ -91,24 +95,60 @@ class Evaluator:
                 asked = SystemRun(decision.run_type, decision.summary)
                 run_id = queue_system_run(self._world, connection, row, asked, market.now)
                 created += 1
-            if run_id is not None or last.get(account_id) != decision.outcome:
-                records.append(self._record(decision, run_id))
+            outcomes = before.get(account_id, [])
+            if run_id is not None or outcomes[-1:] != [decision.outcome]:
+                records.append(decision_row(self._world, decision, run_id, len(outcomes)))
         if records:
             connection.execute(insert(decisions), records)
         return created
 
-    def _record(self, decision: Decision, run_id: str | None) -> dict[str, Any]:
-        decision_id = self._world.new_id("decision", decision.account_id, decision.at, decision.outcome)
-        return {
-            "id": decision_id,
-            "account_id": decision.account_id,
-            "portfolio_id": decision.portfolio_id,
-            "session": decision.session,
-            "at": decision.at,
-            "outcome": decision.outcome,
-            "run_id": run_id,
-            "body": from_decision(decision, decision_id, run_id).model_dump_json(),
-        }
+
+def decision_row(world: World, decision: Decision, run_id: str | None, earlier: int) -> dict[str, Any]:
+    """The row of a decision; `earlier`: how many the account has had for this session, which makes its id its own."""
+    decision_id = world.new_id("decision", decision.account_id, decision.session, earlier)
+    return {
+        "id": decision_id,
+        "account_id": decision.account_id,
+        "portfolio_id": decision.portfolio_id,
+        "session": decision.session,
+        "at": decision.at,
+        "outcome": decision.outcome,
+        "run_id": run_id,
+        "body": from_decision(decision, decision_id, run_id).model_dump_json(),
+    }
+
+
+def queue_first_run(world: World, connection: Connection, subscription: Row, sentence: str, now: datetime) -> None:
+    """Queue the run of a new subscription, with the decision that explains it by `sentence` (rules.md 2.6, 5.8)."""
+    account_id = subscription["account_id"]
+    run_id = queue_system_run(world, connection, subscription, SystemRun(RunType.FULL_REBALANCE, sentence), now)
+    session = starting_session(world.sessions, now).date
+    decision = Decision(
+        account_id=AccountId(account_id),
+        portfolio_id=PortfolioId(subscription["portfolio_id"]),
+        session=session,
+        at=now,
+        outcome=Outcome.RUN,
+        run_type=RunType.FULL_REBALANCE,
+        triggers=(Trigger(TriggerKind.SUBSCRIPTION_CREATED, sentence),),
+        blocks=(),
+        summary=sentence,
+    )
+    earlier = connection.scalar(
+        select(func.count())
+        .select_from(decisions)
+        .where(decisions.c.account_id == account_id, decisions.c.session == session)
+    )
+    connection.execute(insert(decisions).values(decision_row(world, decision, run_id, earlier or 0)))
+
+
+def _open_runs(connection: Connection) -> dict[str, RunId]:
+    return {
+        row.account_id: RunId(row.id)
+        for row in connection.execute(
+            select(runs.c.account_id, runs.c.id).where(text("status IN ('QUEUED', 'IN_PROGRESS')"))
+        )
+    }
 
 
 def _standing(subscription: Row, portfolio_status: str, open_run: RunId | None, session: Session) -> Standing:

@@ -3,6 +3,7 @@
 The app runs on an event loop in one background thread; any number of threads may send requests at once.
 """
 
+import atexit
 import logging
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -32,6 +33,8 @@ class InProcessTransport(httpx.BaseTransport):
         self._app = app
         self._exit = ExitStack()
         self._portal = self._exit.enter_context(start_blocking_portal("asyncio", name="driftdesk-backend"))
+        # A program that ends without closing would wait for ever on the loop of a thread that is gone by then.
+        atexit.register(self.close)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request; called by httpx."""
@@ -49,6 +52,7 @@ class InProcessTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Finish the requests under way and end the background thread; may be called again."""
+        atexit.unregister(self.close)
         self._exit.close()
 
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
@@ -13,6 +12,7 @@ from driftdesk.backend.store.tables import portfolios, runs, subscriptions
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
 from driftdesk.engine.planner import RunType
+from driftdesk.engine.schedule import Session, Sessions
 from driftdesk.errors import StateError
 from driftdesk.wire.runs import RunStatus
 
@@ -88,7 +88,10 @@ def queue_run(world: World, connection: Connection, new: NewRun, now: datetime) 
 
 
 def queue_system_run(world: World, connection: Connection, subscription: Row, run: SystemRun, now: datetime) -> str:
-    """Queue an automatic run of a subscription and clear the flags that it answers; its id."""
+    """Queue an automatic run of a subscription, the only one of its session; its id.
+
+    The flags that it answers stay until it completes, so that a run that fails or is canceled leaves them (2.4, 2.6).
+    """
     model = (
         connection.execute(select(portfolios).where(portfolios.c.id == subscription["portfolio_id"])).mappings().one()
     )
@@ -107,8 +110,15 @@ def queue_system_run(world: World, connection: Connection, subscription: Row, ru
         ),
         now,
     )
-    answered: dict[str, Any] = {"last_run_session": world.sessions.current_or_next(now).date}
-    if run.type is RunType.FULL_REBALANCE:
-        answered |= {"portfolio_changed": False, "subscription_created": False}
-    connection.execute(update(subscriptions).where(subscriptions.c.id == subscription["id"]).values(answered))
+    connection.execute(
+        update(subscriptions)
+        .where(subscriptions.c.id == subscription["id"])
+        .values(last_run_session=starting_session(world.sessions, now).date)
+    )
     return run_id
+
+
+def starting_session(sessions: Sessions, now: datetime) -> Session:
+    """The session in which a run that is created at `now` can start first (rules.md 5.3)."""
+    session = sessions.current_or_next(now)
+    return session if now <= session.last_start else sessions.after(session.date)

@@ -196,7 +196,7 @@ def refused_table(run: Run) -> pd.DataFrame:
                 "Side": SIDE_TEXT.get(order.side, order.side),
                 "Symbol": order.symbol,
                 "Notional": order.notional if plan is None else plan.notional,
-                "Why": run.reason or "The broker gave no reason.",
+                "Why": f"The order was {words(order.status).lower()} by the broker.",
             }
         )
     skipped = [

@@ -1,5 +1,6 @@
 """Answers as the wire wants them: exact decimals in and out, request ids, idempotent POSTs, empty DELETEs."""
 
+import re
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -198,3 +199,12 @@ def test_the_documentation_has_titles_tags_and_the_simulation(anonymous: httpx.C
     assert "/v1/simulation/advance" in schema["paths"]
     assert "HTTPValidationError" not in schema["components"]["schemas"]
     assert {"basic", "key", "secret"} == set(schema["components"]["securitySchemes"])
+
+
+def test_the_documentation_page_asks_no_other_host(anonymous: httpx.Client) -> None:
+    """Page, script and style come from this server, without credentials, so that they open offline."""
+    page = anonymous.get("/docs").text
+    assert [] == re.findall(r"https?://", page)
+    for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert f"/docs/files/{file}" in page
+        assert 200 == anonymous.get(f"/docs/files/{file}").status_code

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import WEDNESDAY_10AM, simulated_feed
 from sqlalchemy import Connection, func, select
 
-from conftest import WEDNESDAY_10AM, simulated_feed
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.runs.states import LineState

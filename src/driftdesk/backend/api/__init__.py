@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 
 from driftdesk.backend.api import accounts, errors, market, rebalancing, simulation
 from driftdesk.backend.api.auth import Credentials
+from driftdesk.backend.api.documentation import add_documentation
 from driftdesk.backend.api.edge import Edge
 
 if TYPE_CHECKING:
@@ -36,14 +37,15 @@ def create_app(service: "Service", credentials: Credentials) -> FastAPI:
         summary="Portfolios, drift, runs and a simulated exchange, compatible with the rebalancing API.",
         version="1",
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.service = service
     app.add_middleware(Edge, credentials=credentials)
     errors.register(app)
     for module in (rebalancing, accounts, market, simulation):
         app.include_router(module.router)
+    add_documentation(app)
     app.add_api_route("/health", _health, summary="Whether the backend answers", tags=["health"])
     return app
 

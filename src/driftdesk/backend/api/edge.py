@@ -10,9 +10,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftdesk.backend.api.auth import Access, Credentials, check
+from driftdesk.backend.api.documentation import FILES, PAGE
 from driftdesk.backend.api.errors import INTERNAL_MESSAGE, error_response
 
-OPEN_PATHS: Final = frozenset({"/health", "/docs", "/openapi.json"})
+OPEN_PATHS: Final = frozenset({"/health", PAGE, "/openapi.json"})
 
 _SLASHES: Final = re.compile("/{2,}")
 _log: Final = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ class Edge:
             await error_response(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_MESSAGE)(scope, receive, send_with_id)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        access = Access.GRANTED if scope["path"] in OPEN_PATHS else check(scope["headers"], self.credentials)
+        path = scope["path"]
+        is_open = path in OPEN_PATHS or path.startswith(f"{FILES}/")
+        access = Access.GRANTED if is_open else check(scope["headers"], self.credentials)
         match access:
             case Access.GRANTED:
                 await self.app(scope, receive, send)

@@ -5,12 +5,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from driftdesk.backend.rows import order_message
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.runs.states import LineState, check_transition
-from driftdesk.backend.store.tables import orders, run_events, run_lines, runs, subscriptions
+from driftdesk.backend.store.tables import (
+    flows,
+    orders,
+    portfolios,
+    run_events,
+    run_lines,
+    runs,
+    subscriptions,
+)
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import PlannedOrder, PlanRequest, RunType, SkippedOrder
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
@@ -181,9 +189,13 @@ def note_outcome(connection: Connection, run: Row, status: RunStatus, now: datet
         return
     mine = subscriptions.c.id == run["subscription_id"]
     if status is RunStatus.COMPLETED_ADJUSTED:
-        values: dict[str, Any] = {"failures": 0, "uninvested_inflow": Decimal(0), "updated_at": now}
+        values: dict[str, Any] = {"failures": 0, "uninvested_inflow": _not_invested(connection, run), "updated_at": now}
         if run["type"] == RunType.FULL_REBALANCE:
             values["last_rebalanced_at"] = now
+            model = select(portfolios.c.weights).where(portfolios.c.id == run["portfolio_id"])
+            # Weights that were changed while the run was on its way still wait for theirs.
+            if connection.scalar(model) == run["weights"]:
+                values |= {"portfolio_changed": False, "subscription_created": False}
         connection.execute(update(subscriptions).where(mine).values(values))
     elif run["initiated_from"] == "system" and status in (RunStatus.ERROR, RunStatus.TIMEOUT):
         connection.execute(update(subscriptions).where(mine).values(failures=subscriptions.c.failures + 1))
@@ -191,3 +203,22 @@ def note_outcome(connection: Connection, run: Row, status: RunStatus, now: datet
         connection.execute(
             update(subscriptions).where(mine, subscriptions.c.failures >= FAILURES_BEFORE_HOLD).values(held=held)
         )
+
+
+def _not_invested(connection: Connection, run: Row) -> Decimal:
+    """What came in (USD) and is not covered by a completed run: above its own cap, or after its plan was made."""
+    cap: Decimal | None = run["amount"]
+    if cap is not None:
+        waiting: Decimal | None = connection.scalar(
+            select(subscriptions.c.uninvested_inflow).where(subscriptions.c.id == run["subscription_id"])
+        )
+        return max(Decimal(0), (waiting or Decimal(0)) - cap)
+    started = (
+        select(func.min(run_events.c.at))
+        .where(run_events.c.run_id == run["id"], run_events.c.status == RunStatus.IN_PROGRESS)
+        .scalar_subquery()
+    )
+    since: Decimal | None = connection.scalar(
+        select(func.sum(flows.c.amount)).where(flows.c.account_id == run["account_id"], flows.c.at > started)
+    )
+    return max(Decimal(0), since or Decimal(0))

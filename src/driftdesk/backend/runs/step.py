@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import Connection, update
 
@@ -19,11 +20,16 @@ from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
 from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
+from driftdesk.engine.schedule import Session
 from driftdesk.engine.snapshot import Side
-from driftdesk.errors import DriftdeskError
+from driftdesk.errors import DataError, DriftdeskError
 from driftdesk.money import ZERO, format_decimal
 from driftdesk.wire.orders import OrderStatus
 from driftdesk.wire.runs import RunStatus
+
+# Columns with nine decimals hold no more, in USD or in shares.
+_LARGEST_ORDER: Final = Decimal(9_000_000_000)
+_NOT_FILLED: Final = "The session closed before every order was filled."
 
 # A row of the runs table, or one with the changes of this step laid over it.
 Run = Row
@@ -63,6 +69,10 @@ class Stepper:
             return self._start(moment, run)
         lines = self._observe(moment, run, found)
         if run["status"] == RunStatus.IN_PROGRESS:
+            expired = any(order.status is OrderStatus.EXPIRED for order in found.values())
+            # Orders that the close ended are no failures of their own: the run did not finish (rules.md 7.5).
+            if expired and moment.now >= self._session(run).close:
+                return self._end(moment, run, RunStatus.TIMEOUT, _NOT_FILLED)
             return self._progress(moment, run, lines)
         self._wind_down(moment, run, lines)
         return []
@@ -104,6 +114,7 @@ class Stepper:
         snapshot = self.world.snapshot(moment.connection, run["account_id"], request.targets.symbols, market)
         cash = snapshot.cash - snapshot.reserved_cash
         plan = plan_orders(snapshot, request)
+        _check_size(plan)
         previewed = record.load_preview(run)
         if previewed is None or preview_hash(snapshot, request) == run["preview_hash"]:
             return plan, "", cash
@@ -136,16 +147,20 @@ class Stepper:
         if lost:
             return self._mark(moment, run, lost)
         sells_ended = all(line["state"] in ENDED_LINES for line in lines if line["side"] == Side.SELL)
-        session = self.world.sessions.on(run["session"])
-        assert session is not None
+        session = self._session(run)
         if all(line["state"] in ENDED_LINES for line in lines):
             return self._complete(moment, run, lines)
         if moment.now >= session.close:
-            return self._end(moment, run, RunStatus.TIMEOUT, "The session closed before every order was filled.")
+            return self._end(moment, run, RunStatus.TIMEOUT, _NOT_FILLED)
         if sells_ended and run["phase"] == Phase.SELLS:
             return self._begin_buys(moment, run, lines)
         self._look_again(moment, run, min(self.broker.next_update(run["account_id"], moment.now), session.close))
         return []
+
+    def _session(self, run: Run) -> Session:
+        session = self.world.sessions.on(run["session"])
+        assert session is not None
+        return session
 
     def _lost(self, moment: Moment, line: Row) -> bool:
         # Marked by an earlier tick, and the broker does not know it: the send never arrived (durability.md).
@@ -251,3 +266,12 @@ class Stepper:
 
     def _look_again(self, moment: Moment, run: Run, at: datetime) -> None:
         moment.connection.execute(update(runs).where(runs.c.id == run["id"]).values(due_at=at))
+
+
+def _check_size(plan: Plan) -> None:
+    """Raise DataError for an order that the store could not hold: the run ends, and the others go on."""
+    for order in plan.orders:
+        if max(order.notional, order.estimated_quantity) > _LARGEST_ORDER:
+            raise DataError(
+                f"The order for {order.symbol} is larger than {_LARGEST_ORDER} USD or shares; split the account."
+            )

@@ -22,6 +22,7 @@ from driftdesk.wire.base import Message
 
 # An answer is kept this long by the wall clock (rules.md 2.10).
 KEEP_ANSWERS: Final = timedelta(hours=24)
+_LONGEST_LIST: Final = 2**31
 
 
 class Base:
@@ -78,6 +79,8 @@ def page_offset(page_token: str | None) -> int:
         return 0
     try:
         offset = int(base64.urlsafe_b64decode(page_token.encode()).decode())
+        # Wider than any list, and a store's whole number cannot hold it.
+        offset = offset if offset < _LONGEST_LIST else -1
     except (ValueError, binascii.Error):
         offset = -1
     if offset < 0:

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from driftdesk.backend.queueing import SystemRun, open_run_of, queue_system_run
+from driftdesk.backend.evaluation import queue_first_run
+from driftdesk.backend.queueing import open_run_of
 from driftdesk.backend.rows import portfolio_message, subscription_message
 from driftdesk.backend.runs.record import set_status
 from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_offset
 from driftdesk.backend.store.tables import accounts, assets, portfolios, runs, subscriptions
 from driftdesk.engine.drift import equity_of
-from driftdesk.engine.planner import RunType
 from driftdesk.engine.snapshot import Symbol
 from driftdesk.errors import DataError, InputError, NotFound, StateError
 from driftdesk.money import ZERO
@@ -88,6 +88,8 @@ class Portfolios(Base):
             if body.weights is not None:
                 # Weights that are all eligible make a portfolio that needed adjustment active again (rules.md 2.7).
                 values["status"] = "active"
+                if row["status"] == "needs_adjustment":
+                    flags["evaluate_flag"] = True
                 if set(to_targets(body.weights).weights) != set(to_targets(before.weights).weights):
                     flags |= {"portfolio_changed": True, "evaluate_flag": True}
             if body.rebalance_conditions is not None and set(to_conditions(body.rebalance_conditions)) != set(
@@ -150,19 +152,16 @@ class Portfolios(Base):
                 "created_at": now,
                 "updated_at": now,
                 "last_rebalanced_at": None,
-                "evaluate_flag": False,
                 "portfolio_changed": False,
-                "subscription_created": False,
+                # Until a full rebalance completes: a first run that fails or is canceled is made up for.
+                "subscription_created": True,
                 "uninvested_inflow": ZERO,
                 "failures": 0,
             }
             ready = open_run_of(connection, body.account_id) is None and self._has_equity(connection, body, now)
-            if not ready:
-                values |= {"subscription_created": True, "evaluate_flag": True}
-            connection.execute(insert(subscriptions).values(values))
+            connection.execute(insert(subscriptions).values({**values, "evaluate_flag": not ready}))
             if ready:
-                run = SystemRun(RunType.FULL_REBALANCE, f"The account was subscribed to {model['name']}.")
-                queue_system_run(self.world, connection, values, run, now)
+                queue_first_run(self.world, connection, values, f"The account was subscribed to {model['name']}.", now)
         return self.get_subscription(values["id"])
 
     def list_subscriptions(
@@ -226,13 +225,12 @@ class Portfolios(Base):
     def resume_subscription(self, subscription_id: str) -> Subscription:
         """Let automatic runs that are held go on (rules.md 5.7)."""
         with self.world.database.write() as connection:
-            find_row(connection, subscriptions, subscription_id, "subscription")
             connection.execute(
                 update(subscriptions)
-                .where(subscriptions.c.id == subscription_id)
+                .where(subscriptions.c.id == subscription_id, subscriptions.c.deleted_at.is_(None))
                 .values(held=None, failures=0, evaluate_flag=True, updated_at=self.world.now())
             )
-        return self.get_subscription(subscription_id)
+            return self.get_subscription(subscription_id)
 
     def _has_equity(self, connection: Connection, body: CreateSubscription, now: datetime) -> bool:
         snapshot = self.world.snapshot(connection, body.account_id, (), self.world.market(connection, now))

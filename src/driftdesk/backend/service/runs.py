@@ -1,9 +1,11 @@
 """Runs and decisions (rules.md 5.5, 6.6, 7.4)."""
 
 import json
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 
+from filelock import Timeout
 from sqlalchemy import Connection, select, update
 
 from driftdesk.backend.queueing import NewRun, queue_run
@@ -111,6 +113,11 @@ class Runs(Base):
                     .values(held="A person canceled an automatic run; resume when ready.", updated_at=now)
                 )
         if due is not None:
+            self._cancel_orders(now)
+
+    def _cancel_orders(self, now: datetime) -> None:
+        """Cancel at once what the run has open; where another steps this world, its next tick does (rules.md 11)."""
+        with suppress(Timeout), self.worker.lock().acquire(timeout=0):
             self.ticker.tick(now)
 
     def list_decisions(

@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from driftdesk.backend.clock import SimulatedClock
+from driftdesk.backend.feeds.history import PRICE_LIMIT
 from driftdesk.backend.runs.record import set_status
 from driftdesk.backend.service.accounts import Accounts
 from driftdesk.backend.store.tables import (
@@ -25,15 +27,20 @@ from driftdesk.wire.accounts import Account, Asset, TradingAccount
 from driftdesk.wire.runs import RunStatus
 from driftdesk.wire.simulation import Advance, Advanced, CreateAccount, Deposit, NewPosition, SetAsset, SetPrices
 
+# At the highest price that can be set, so many shares are still worth what a column of cents holds.
+MOST_SHARES: Final = 100_000_000
+
 
 class Simulation(Accounts):
     """Use cases that exist only where the clock is simulated; StateError elsewhere."""
 
     def simulate_account(self, body: CreateAccount) -> Account:
         """Open an account with cash (USD, cents) and positions that were transferred in."""
-        now = self._clock().now()
+        clock = self._clock()
         _check_cents(body.cash, "cash")
         with self.world.database.write() as connection:
+            # Inside the transaction: an advance that is under way must not close a day before this counts in it.
+            now = clock.now()
             market = self.world.market(connection, now)
             for index, position in enumerate(body.positions):
                 _check_position(position, index, market.quote(Symbol(position.symbol)).price)
@@ -72,9 +79,9 @@ class Simulation(Accounts):
                 field = f"prices.{symbol}"
                 if symbol not in known:
                     raise InputError(f"{symbol} is not an asset known here.", field=field, received=symbol)
-                if price is not None and (price <= 0 or price != round_price(price)):
+                if price is not None and not (ZERO < price < PRICE_LIMIT and price == round_price(price)):
                     raise InputError(
-                        f"{field} must be positive with at most four decimals; received {price}.",
+                        f"{field} must be positive, below {PRICE_LIMIT}, with at most four decimals; received {price}.",
                         field=field,
                         received=price,
                         allowed="a positive price in USD, or null",
@@ -85,12 +92,17 @@ class Simulation(Accounts):
 
     def deposit(self, body: Deposit) -> TradingAccount:
         """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
-        now = self._clock().now()
+        clock = self._clock()
         _check_cents(body.amount, "amount", negative=True)
         with self.world.database.write() as connection:
-            row = self.world.account_row(connection, body.account_id)
-            if row["cash"] + body.amount < 0:
-                raise StateError(f"Account {body.account_id} has {row['cash']} USD in cash; it cannot pay out more.")
+            now = clock.now()
+            self.world.account_row(connection, body.account_id)
+            snapshot = self.world.snapshot(connection, body.account_id, (), self.world.market(connection, now))
+            free = snapshot.cash - snapshot.reserved_cash
+            if body.amount < 0 and free + body.amount < 0:
+                raise StateError(
+                    f"Account {body.account_id} has {free} USD in cash that no open order needs; it cannot pay more."
+                )
             connection.execute(
                 update(accounts).where(accounts.c.id == body.account_id).values(cash=accounts.c.cash + body.amount)
             )
@@ -159,7 +171,8 @@ class Simulation(Accounts):
             update(subscriptions)
             .where(*live)
             .values(
-                uninvested_inflow=max(ZERO, waiting + body.amount), evaluate_flag=subscriptions.c.subscription_created
+                uninvested_inflow=max(ZERO, waiting + body.amount),
+                evaluate_flag=or_(subscriptions.c.evaluate_flag, subscriptions.c.subscription_created),
             )
         )
 
@@ -203,9 +216,10 @@ def _check_position(position: NewPosition, index: int, price: Decimal | None) ->
             field=f"{field}.symbol",
             received=position.symbol,
         )
-    if position.qty <= 0 or position.qty != floor_quantity(position.qty):
+    if not ZERO < position.qty <= MOST_SHARES or position.qty != floor_quantity(position.qty):
         raise InputError(
-            f"{field}.qty must be positive with at most nine decimals; received {position.qty}.",
+            f"{field}.qty must be positive, at most {MOST_SHARES}, with at most nine decimals; "
+            f"received {position.qty}.",
             field=f"{field}.qty",
             received=position.qty,
             allowed="a positive quantity with at most nine decimals",

@@ -83,6 +83,8 @@ class Day(TypeDecorator[date]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        if isinstance(value, datetime):
+            raise TypeError("a date is stored here, not an instant")
         return None if value is None else value.isoformat()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> date | None:

@@ -1,0 +1,93 @@
+"""From review to run on the preview page: the key, the lock, a refusal, and what the backend then holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from driftdesk import BackendError, PreviewMoved
+
+Pages = Callable[..., AppTest]
+
+
+@pytest.fixture
+def reviewed(pages: Pages) -> tuple[AppTest, Any]:
+    """The preview page of the worst account with its dialog open, and the module that holds the session."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    app = pages("preview")
+    app.button(key="review").click().run()
+    return app, state
+
+
+def key_of(app: AppTest) -> str:
+    return str(app.session_state["_review"].key)
+
+
+def create(app: AppTest) -> None:
+    app.checkbox(key=f"checked_{key_of(app)}").check().run()
+    app.button(key="review_create").click().run()
+
+
+def test_nothing_is_created_before_the_check(reviewed: tuple[AppTest, Any]) -> None:
+    """The button waits for the check; opening the dialog alone creates nothing."""
+    app, state = reviewed
+    assert app.button(key="review_create").disabled
+    assert not [run for run in state.desk().runs() if run.is_open]
+
+
+def test_the_previewed_orders_become_one_run(reviewed: tuple[AppTest, Any]) -> None:
+    """The run carries the preview's hash, and the page of runs opens on it."""
+    app, state = reviewed
+    before = len(state.desk().runs())
+    digest = app.session_state["_review"].hash
+    create(app)
+    created = state.desk().runs()
+    assert (before + 1, digest) == (len(created), state.desk().run(created[0].id).preview_hash)
+    assert not app.exception
+
+
+def test_the_same_key_makes_the_same_run(reviewed: tuple[AppTest, Any]) -> None:
+    """What three quick clicks come to: the second request with the key answers with the first run."""
+    app, state = reviewed
+    account = app.selectbox(key="account").value
+    preview = state.desk().preview(next(v.account.id for v in state.book() if v.account.name == account))
+    key = key_of(app)
+    ids = {state.desk().create_run(preview, idempotency_key=key).id for _ in range(3)}
+    assert len(ids) == 1
+
+
+def test_a_moved_preview_goes_back_to_the_page(reviewed: tuple[AppTest, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, the dialog closes, and the page has planned afresh."""
+    app, state = reviewed
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PreviewMoved("The orders moved.", preview_hash="new")
+
+    monkeypatch.setattr(type(state.desk()), "create_run", refuse)
+    create(app)
+    assert (["The orders moved."], False) == ([w.value for w in app.warning], app.session_state["_review"].open)
+
+
+def test_after_a_failure_the_key_is_kept(reviewed: tuple[AppTest, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known whether the run was made: trying again with the same key is safe, and the dialog says so."""
+    app, state = reviewed
+    key = key_of(app)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise BackendError("No answer.")
+
+    monkeypatch.setattr(type(state.desk()), "create_run", fail)
+    create(app)
+    assert (key, True) == (key_of(app), app.session_state["_review"].open)
+    assert ["No answer. Creating again is safe: the run key is the same."] == [e.value for e in app.error]
+
+
+def test_closing_and_opening_again_keeps_the_key(reviewed: tuple[AppTest, Any]) -> None:
+    """The same orders under review have the same key until they have made a run."""
+    app, _ = reviewed
+    key = key_of(app)
+    app.button(key="review_back").click().run()
+    app.button(key="review").click().run()
+    assert key == key_of(app)

@@ -1,0 +1,229 @@
+"""Each page on the demo world: it draws without an exception, shows what it is for, and says refusals in a sentence."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+Pages = Callable[..., AppTest]
+VIEWS = ("overview", "drift", "preview", "runs", "what_if")
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(str(card.value) for card in app.metric if card.label.startswith(label))
+
+
+def charts(app: AppTest) -> list[Any]:
+    return list(app.get("plotly_chart"))
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(found for found in app.button if found.label == label)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_page_draws(pages: Pages, view: str) -> None:
+    """No exception, no refusal, one title; each chart and each table has words for those who do not see it."""
+    app = pages(view)
+    assert (len(app.exception), len(app.error), len(app.title)) == (0, 0, 1)
+    shown = [*charts(app), *app.get("arrow_data_frame")]
+    assert all(element.proto.alt for element in shown if not getattr(element.proto, "editing_mode", 0))
+
+
+def test_the_overview_shows_a_breach_without_a_click(pages: Pages) -> None:
+    """The first account of the table is the worst, and the metric counts it."""
+    app = pages()
+    first = app.dataframe[0].value.iloc[0]
+    outside = int(metric(app, "Accounts outside band").split(" of ")[0])
+    assert outside >= 1
+    assert (["Outside band"], True) == (list(first["Standing"]), first["Band used %"] > 100)
+    assert any("of its band" in link.label for link in app.get("page_link"))
+
+
+def test_the_drift_page_opens_on_the_account_that_is_furthest_out(pages: Pages) -> None:
+    """A new visitor sees a breached account; the words under the chart name it."""
+    app = pages("drift")
+    assert int(metric(app, "Outside band").split(" of ")[0]) >= 1
+    assert "outside their bands" in charts(app)[0].proto.alt
+
+
+def test_a_link_opens_its_account_and_scale(pages: Pages) -> None:
+    """`?account=Alder&scale=Drift (pp)` is a complete address."""
+    app = pages("drift", account="Alder", scale="Drift (pp)")
+    assert ("Alder", "Drift (pp)") == (app.selectbox(key="account").value, app.segmented_control(key="scale").value)
+    assert "percentage points" in charts(app)[0].proto.spec
+
+
+def test_an_account_can_be_measured_against_another_portfolio(pages: Pages) -> None:
+    """The page says that the account does not follow it, and shows no decision."""
+    app = pages("drift", account="Alder")
+    app.selectbox(key="compare").select("Income").run()
+    assert [message.value for message in app.info] == ["Measured against Income, which this account does not follow."]
+
+
+def test_an_account_without_a_portfolio_says_so(pages: Pages) -> None:
+    """Nothing to measure until one is chosen; its preview is a one-off run and can be reviewed."""
+    app = pages("drift", account="Ivy")
+    assert [message.value.startswith("This account follows no portfolio.") for message in app.info] == [True]
+    app.switch_page("views/preview.py").run()
+    assert (0, False) == (len(app.error), app.button(key="review").disabled)
+
+
+def test_what_if_weights_on_a_subscribed_account_cannot_be_run(pages: Pages) -> None:
+    """They can be previewed; the page says why there is no run (rules.md 5.5)."""
+    app = pages("preview", account="Alder")
+    app.selectbox(key="preview_portfolio").select("Income").run()
+    assert app.button(key="review").disabled
+    assert any("not the weights of" in message.value for message in app.info)
+    assert metric(app, "Orders") != "0"
+
+
+def test_another_minimum_cannot_be_carried_by_a_run(pages: Pages) -> None:
+    """The preview follows the minimum; the run would not."""
+    app = pages("preview")
+    app.text_input(key="min_order").set_value("1,000").run()
+    assert app.button(key="review").disabled
+    assert any("minimum order" in message.value for message in app.info)
+
+
+@pytest.mark.parametrize("typed", ["ten", "1.2.3", "-5", "١٢"])
+def test_an_amount_that_is_none_is_one_sentence(pages: Pages, typed: str) -> None:
+    """Neither a traceback nor a guess."""
+    app = pages("preview")
+    app.text_input(key="min_order").set_value(typed).run()
+    assert ([True], 0) == ([typed in message.value for message in app.error], len(app.exception))
+
+
+def test_breached_only_sends_fewer_orders(pages: Pages) -> None:
+    """Only what is outside its band is traded, and the option travels with the run."""
+    app = pages("preview")
+    everything = int(metric(app, "Orders"))
+    app.segmented_control(key="trade_scope").set_value("Breached only").run()
+    assert 0 < int(metric(app, "Orders")) < everything
+    assert not app.button(key="review").disabled
+
+
+def test_the_history_opens_a_run_from_its_link(pages: Pages) -> None:
+    """A selected row becomes `?run=`; that address shows the steps and fills of the run."""
+    app = pages("runs")
+    ids = list(app.get("download_button") and app.dataframe[0].value.index)
+    key = next(name for name in app.session_state.filtered_state if name.startswith("runs_") and name != "runs_of")
+    assert ids
+    app.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.run()
+    run_id = app.query_params["run"]
+    again = pages("runs", run=run_id[0] if isinstance(run_id, list) else run_id)
+    assert len(again.exception) == 0
+    assert any("Steps of the run" in chart.proto.alt for chart in charts(again))
+
+
+def test_an_unknown_run_is_one_sentence(pages: Pages) -> None:
+    """A link to a run that is not there."""
+    app = pages("runs", run="00000000-0000-0000-0000-000000000001")
+    assert (1, 0) == (len(app.error), len(app.exception))
+
+
+def test_a_day_is_advanced_once_for_three_clicks(pages: Pages) -> None:
+    """The target belongs to the button as it was drawn: pressing it again means the same instant (rules.md 11)."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    app = pages()
+    before = state.desk().clock().timestamp
+    pressed = button(app, "1 day")
+    pressed.click().run()
+    after = state.desk().clock().timestamp
+    assert after == before + timedelta(days=1)
+    assert pressed.key not in {found.key for found in app.button}
+
+
+def test_what_if_refuses_weights_that_do_not_sum(pages: Pages) -> None:
+    """The example's VTI at 49.99 instead of 50."""
+    app = pages("what_if")
+    app.session_state["what_if_weights_example"] = {
+        "edited_rows": {0: {"Percent": "49.99"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    app.run()
+    assert ["weights must sum to exactly 100.00 percent; they sum to 99.99."] == [
+        message.value.replace("\\", "") for message in app.error
+    ]
+    assert len(app.exception) == 0
+
+
+def test_what_if_begins_with_the_chosen_account(pages: Pages) -> None:
+    """Its own holdings, weights and bands give its own drift."""
+    app = pages("what_if", account="Ginkgo")
+    app.segmented_control(key="what_if_start").set_value("This account").run()
+    there = pages("drift", account="Ginkgo")
+    assert charts(app)[0].proto.alt == charts(there)[0].proto.alt
+
+
+@pytest.mark.parametrize(
+    ("expected", "content"),
+    [
+        ("line 2", b"symbol,quantity,price\nSPY,ten,100\n"),
+        ("line 1", b"ticker,amount\nSPY,1\n"),
+        ("is empty", b""),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(pages: Pages, expected: str, content: bytes) -> None:
+    """One sentence with the file and the line, and no traceback."""
+    app = pages("what_if")
+    app.segmented_control(key="what_if_start").set_value("CSV files").run()
+    app.file_uploader(key="what_if_holdings").upload("mine.csv", content)
+    app.run()
+    [message] = [found.value.replace("\\", "") for found in app.error]
+    assert ("mine.csv" in message, expected in message, len(app.exception)) == (True, True, 0)
+
+
+CLOSE = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)  # the early close after Thanksgiving, 13:00 New York
+MONDAY = datetime(2026, 11, 30, 14, 30, tzinfo=UTC)
+
+
+def clock(at: datetime, is_open: bool) -> Any:
+    return SimpleNamespace(timestamp=at, is_open=is_open, next_open=MONDAY, next_close=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen"),
+    [
+        ("Open, closes in 1 h 12 min", clock(CLOSE - timedelta(minutes=72), True)),
+        ("Open, closes in 1 min", clock(CLOSE - timedelta(seconds=1), True)),
+        ("Closed, opens in 2 d 20 h", clock(CLOSE, False)),
+    ],
+)
+def test_the_market_state_counts_to_the_real_close(pages: Pages, expected: str, seen: Any) -> None:
+    """Also on a day that closes early; minutes are rounded up."""
+    import sidebar  # noqa: PLC0415 - on the path only where the pages are
+
+    assert pages is not None
+    assert expected == sidebar.market_state(seen)[0]
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen"),
+    [
+        (None, clock(CLOSE - timedelta(minutes=15), True)),
+        ("It is too late", clock(CLOSE - timedelta(minutes=15) + timedelta(seconds=1), True)),
+        ("The market is closed", clock(CLOSE, False)),
+    ],
+)
+def test_a_run_that_will_wait_is_announced(pages: Pages, expected: str | None, seen: Any) -> None:
+    """12:45:00 is the last instant of an early close; later the dialog says until when the run stays queued."""
+    import review  # noqa: PLC0415 - on the path only where the pages are
+
+    assert pages is not None
+    said = review.queued_until(seen)
+    assert said is None if expected is None else said.startswith(expected)
+
+
+def test_what_a_person_typed_is_not_markup(pages: Pages) -> None:
+    """Dollar signs, stars and brackets of names and messages show as they are."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    assert pages is not None
+    assert state.plain("A*B [x](y) $5") == "A\\*B \\[x\\](y) \\$5"
