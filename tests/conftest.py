@@ -49,7 +49,7 @@ def open_account(service: Service) -> Callable[..., str]:
 
 @pytest.fixture
 def create_portfolio(service: Service) -> Callable[..., Portfolio]:
-    """Create a portfolio: `create_portfolio({"cash": "10", "SPY": "90"}, bands=[("absolute", "5")], cooldown_days=7)`."""
+    """Create a portfolio: `create_portfolio({"cash": "10", "SPY": "90"}, bands=(("absolute", "5"),))`."""
 
     def creator(
         weights: dict[str, str], *, bands: tuple[tuple[str, str], ...] = (), cooldown_days: int = 0, name: str = "Model"

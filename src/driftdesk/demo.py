@@ -238,7 +238,7 @@ class _Replay:
             act()
         self._advance(self._until)
         # Money that came in this morning: over its band now, and traded at this session's evaluation.
-        self._deposit("Birch", "9500.00")
+        self._deposit("Fir", "750.00")
 
     def _advance(self, instant: datetime) -> None:
         """Go on to the session of that day, at 14:00 New York; never past the end."""

@@ -107,17 +107,16 @@ def test_breached_only_sends_fewer_orders(pages: Pages) -> None:
 
 
 def test_the_history_opens_a_run_from_its_link(pages: Pages) -> None:
-    """A selected row becomes `?run=`; that address shows the steps and fills of the run."""
-    app = pages("runs")
-    ids = list(app.get("download_button") and app.dataframe[0].value.index)
-    key = next(name for name in app.session_state.filtered_state if name.startswith("runs_") and name != "runs_of")
-    assert ids
-    app.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    app.run()
-    run_id = app.query_params["run"]
-    again = pages("runs", run=run_id[0] if isinstance(run_id, list) else run_id)
-    assert len(again.exception) == 0
-    assert any("Steps of the run" in chart.proto.alt for chart in charts(again))
+    """`?run=` shows the steps of the run, what it filled, and its own numbers."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    pages()
+    filled = next(run for run in state.runs() if run.orders and not run.is_open)
+    app = pages("runs", run=filled.id)
+    words = [chart.proto.alt for chart in charts(app)]
+    assert words[0].startswith("Steps of the run")
+    assert f"of {len(filled.orders) + len(filled.failed_orders)} order" in words[1]
+    assert any(filled.id[:8] in heading.value for heading in app.subheader)
 
 
 def test_an_unknown_run_is_one_sentence(pages: Pages) -> None:

@@ -1,7 +1,7 @@
 """A process may be killed at any instant: nothing is lost, nothing is sent twice (rules.md 7.6, durability.md).
 
-The kill is an exception that no code catches, thrown at one boundary: after a commit, before a send, after a send. Every
-boundary of the run is tried; the world is then opened anew from its file, as after a restart, and goes on.
+The kill is an exception that no code catches, thrown at one boundary: after a commit, before a send, after a send.
+Every boundary of the run is tried; the world is then opened anew from its file, as after a restart, and goes on.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The documentation page under /docs, from files of this machine: it opens offline and asks no other host for anything."""
+"""The documentation page under /docs, from files of this machine: it opens offline and asks no other host."""
 
 from pathlib import Path
 from typing import Final
