@@ -174,6 +174,16 @@ def confirm(preview: Preview, view: AccountView) -> None:
         )
     if kept.creating:
         state.create_run(preview)
-        if kept.run_id is not None:
-            st.switch_page("views/runs.py", query_params={state.RUN: kept.run_id})
         st.rerun()
+
+
+@st.fragment(run_every=0.7)
+def follow() -> None:
+    """Open the run that was created, a moment later: clicks that are still on their way belong to this page, and
+    would blank any other."""
+    kept = state.review()
+    if kept.waited:
+        state.follow_run()
+        st.switch_page("views/runs.py", query_params={state.RUN: kept.run_id or ""})
+    kept.waited = True
+    st.success(f"Run {(kept.run_id or '')[:8]} created. Opening it.", icon=":material/check_circle:")

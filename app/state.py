@@ -76,6 +76,11 @@ def choose_default_account() -> None:
             st.query_params[ACCOUNT] = st.session_state[ACCOUNT] = found[0]
 
 
+def choose_account(label: str) -> None:
+    """Choose an account from a callback, before the sidebar is drawn."""
+    st.session_state[ACCOUNT] = label
+
+
 def chosen_account() -> str | None:
     """The label of the account chosen in the sidebar."""
     label: str | None = st.session_state.get(ACCOUNT)
@@ -149,6 +154,8 @@ class Review:
     creating: bool = False
     problem: str | None = None
     run_id: str | None = None
+    following: bool = False
+    waited: bool = False
 
 
 def review() -> Review:
@@ -188,11 +195,15 @@ def create_run(preview: Preview) -> None:
         else:
             kept.problem = f"{error} Creating again is safe: the run key is the same."
     else:
-        kept.open = False
-        say(f"Run {kept.run_id[:8]} created.")
+        kept.open, kept.following = False, True
     finally:
         kept.creating = False
         refresh()
+
+
+def follow_run() -> None:
+    """The page of the new run is about to open; once is enough."""
+    review().following = False
 
 
 def cancel_run(run_id: str) -> None:

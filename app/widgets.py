@@ -14,6 +14,7 @@ import streamlit as st
 from driftdesk import Preview
 from driftdesk.figures import (
     CHART_CONFIG,
+    Attention,
     count_of,
     csv_text,
     file_name,
@@ -210,6 +211,23 @@ def drift_metrics(preview: Preview, last_equity: Decimal) -> None:
             ("Turnover to target", percent(preview.turnover), f"{orders}, one way", "gray"),
         ]
     )
+
+
+def attention_link(item: Attention, label: str, key: str) -> None:
+    """A link to the account or the run that needs a look. A button, because a link cannot choose the account: the
+    address already carries the chosen one."""
+    pressed = st.button(
+        state.plain(item.text),
+        key=key,
+        type="tertiary",
+        icon=ATTENTION_ICONS[item.kind],
+        on_click=state.choose_account,
+        args=(label,),
+    )
+    if pressed and item.run_id is not None:
+        st.switch_page("views/runs.py", query_params={state.RUN: item.run_id})
+    elif pressed:
+        st.switch_page("views/drift.py")
 
 
 def _cost(preview: Preview) -> str:

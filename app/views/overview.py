@@ -61,11 +61,8 @@ with right:
         found = attention(views, runs, state.desk().clock().timestamp - RECENT)
         if not found:
             st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
-        for item in found[:LISTED]:
-            page, link = "views/drift.py", {state.ACCOUNT: names[item.account_id]}
-            if item.run_id is not None:
-                page, link = "views/runs.py", {**link, state.RUN: item.run_id}
-            st.page_link(page, label=state.plain(item.text), icon=widgets.ATTENTION_ICONS[item.kind], query_params=link)
+        for index, item in enumerate(found[:LISTED]):
+            widgets.attention_link(item, names[item.account_id], key=f"attention_{index}")
         if len(found) > LISTED:
             st.caption(f"and {len(found) - LISTED} more in the tables.")
     with st.container(border=True):

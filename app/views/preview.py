@@ -16,6 +16,8 @@ from driftdesk.figures import (
     skipped_table,
 )
 
+if state.review().following:
+    review.follow()
 view = state.account()
 choice = review.controls(view)
 preview = state.desk().preview(

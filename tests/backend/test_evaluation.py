@@ -139,7 +139,7 @@ def test_a_decision_names_what_fired_measured_and_limit(
 def test_changed_weights_wait_for_the_end_of_the_cooldown(
     service: Service, follow: Callable[..., str], pass_time: PassTime
 ) -> None:
-    """Changed on the 12th at 10:00 and evaluated at once: blocked until the 18th, then run without a band (2.4, 5.2)."""
+    """Changed and evaluated on the 12th at 10:00: blocked until the 18th, then run without a band (2.4, 5.2)."""
     portfolio = model(service, cooldown=7)
     account = follow(portfolio)
     pass_time(to=march(12, 10))
@@ -493,7 +493,7 @@ def test_a_rebalance_by_request_answers_changed_weights(
 def test_weights_changed_during_a_run_wait_for_their_own(
     service: Service, follow: Callable[..., str], pass_time: PassTime
 ) -> None:
-    """The run in progress goes on with the weights it was planned with; the new ones follow next (rules.md 2.4, 7.2)."""
+    """The run in progress goes on with the weights it was planned with; the new ones follow (rules.md 2.4, 7.2)."""
     portfolio = model(service)
     account = follow(portfolio)
     pass_time(to=march(12, 10))

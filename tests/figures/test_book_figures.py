@@ -82,6 +82,14 @@ def test_the_chart_has_an_account_per_bar_and_the_edge() -> None:
     )
 
 
+def test_one_account_full_of_cash_does_not_press_the_others_flat() -> None:
+    """SPY at nothing is twelve times its band: the bar runs off at three times, the number is told."""
+    figure = book_figure((NEAR, view("Cash", "0")))
+    assert [1200.0, 90.0] == list(figure.data[0].x)
+    assert (0, 315.0) == figure.layout.xaxis.range
+    assert "<b>1,200%</b>" in {note.text for note in figure.layout.annotations}
+
+
 def test_the_words_of_the_book() -> None:
     """How many are outside, and which is worst."""
     assert book_alt(ALL) == (

@@ -124,6 +124,16 @@ def check_request(request: PlanRequest, equity: Decimal) -> None:
             )
 
 
+@exact
+def spendable_now(snapshot: Snapshot, request: PlanRequest) -> Decimal:
+    """Cash in USD that buys may use as the account stands: above its cash target, and not reserved (rules.md 6.1).
+
+    Raises DataError when the snapshot cannot be used (rules.md 3.1).
+    """
+    report = measure_drift(snapshot, request.targets, request.conditions)
+    return floor_cents(spendable_cash(snapshot, report, request, ZERO))
+
+
 def trim_buys(
     buys: tuple[PlannedOrder, ...], spendable: Decimal, min_notional: Decimal = MIN_NOTIONAL
 ) -> tuple[tuple[PlannedOrder, ...], tuple[SkippedOrder, ...]]:

@@ -28,6 +28,9 @@ NEAR: Final = "Near the edge"
 INSIDE: Final = "Inside"
 FREE: Final = "No portfolio"
 PROBLEM: Final = "Problem"
+# In percent of a band. Beyond it a bar runs off the chart, and its number stands beside it: one account full of cash
+# must not press all others flat.
+FARTHEST: Final = 300.0
 ENDINGS: Final = {"ERROR": "ended in an error", "TIMEOUT": "timed out"}
 # Worst first: what a person should see without a click.
 STANDINGS: Final = (PROBLEM, OUTSIDE, NEAR, INSIDE, FREE)
@@ -125,18 +128,19 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
     measured = [view for view in worst_first(views) if view.drift is not None and view.drift.largest_band_used]
     labels = _unique([account_name(view.account) for view in measured])
     rows = [_worst(view) for view in measured]
+    used = [points(_used(view)) for view in measured]
     alarms = [theme.sell if standing(view) == OUTSIDE else None for view in measured]
     return go.Figure(
         [
             go.Bar(
                 name="band used",
                 orientation="h",
-                x=[points(_used(view)) for view in measured],
+                x=used,
                 y=labels,
                 width=0.52,
                 marker={"color": [alarm or theme.neutral for alarm in alarms]},
                 customdata=[view.account.id for view in measured],
-                text=[f"{used} of the band of {symbol}" for symbol, _, used in rows],
+                text=[f"{share} of the band of {symbol}" for symbol, _, share in rows],
                 textposition="none",
                 hovertemplate="<b>%{y}</b><br>%{text}<extra></extra>",
             )
@@ -145,7 +149,7 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
             theme,
             height=height_for(len(measured)),
             margin=ROW_MARGIN,
-            xaxis=axis(theme, ticksuffix="%", rangemode="tozero"),
+            xaxis=axis(theme, ticksuffix="%", range=[0, min(max([1, *used]), FARTHEST) * 1.05]),
             yaxis=row_axis(theme, labels),
             shapes=[
                 {
@@ -163,8 +167,8 @@ def book_figure(views: Iterable[BookAccount], theme: Theme = LIGHT) -> go.Figure
                 theme,
                 ("Worst", "Of band"),
                 [
-                    (label, (symbol, colour), (used, colour))
-                    for label, (symbol, _, used), colour in zip(labels, rows, alarms, strict=True)
+                    (label, (symbol, colour), (share, colour))
+                    for label, (symbol, _, share), colour in zip(labels, rows, alarms, strict=True)
                 ],
             ),
         ),

@@ -232,20 +232,20 @@ def test_an_account_with_small_differences_completes_with_skips_only(
 def test_buys_are_reduced_when_the_sells_bring_less_than_planned(
     service: Service, open_account: Callable[..., str], pass_time: Callable[..., None]
 ) -> None:
-    """50 GLD planned at 200 bring 9,000 at 180: the buys shrink by 1,000, and cash is not overdrawn (rules.md 7.2)."""
+    """50 GLD planned at 200 bring 9,000 at 180: the buys shrink with it, and the cash target is kept (rules.md 7.2)."""
     account = open_account("0.00", GLD="50")
     run = create(service, account)
     pass_time(seconds=0)
     service.set_prices(SetPrices(prices={"GLD": Decimal(180)}))
     pass_time(minutes=1)
     done = service.get_run(run.id)
-    # Planned: 10,000 of gold into 6,000 SPY, 3,000 TLT, 1,000 cash. Sold at 180 for 9,000: 1,000 less for the buys,
-    # shared 2:1, so SPY 5,333.33 and TLT 2,666.66.
+    # Planned: 10,000 of gold into 6,000 SPY, 3,000 TLT, 1,000 cash. Sold at 180 for 9,000, of which the cash target
+    # keeps 900: 8,100 for the buys, shared 2:1.
     assert [(order.symbol, order.notional) for order in done.orders[1:]] == [
-        ("SPY", Decimal("5333.33")),
-        ("TLT", Decimal("2666.66")),
+        ("SPY", Decimal("5400.00")),
+        ("TLT", Decimal("2700.00")),
     ]
-    assert service.trading_account(account).cash == Decimal("1000.01")
+    assert service.trading_account(account).cash == Decimal("900.00")
 
 
 def test_only_one_open_run_per_account(service: Service, open_account: Callable[..., str]) -> None:

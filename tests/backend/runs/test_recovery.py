@@ -6,6 +6,7 @@ Every boundary of the run is tried; the world is then opened anew from its file,
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from conftest import WEDNESDAY_10AM, simulated_feed
 from sqlalchemy import Connection, func, select
 
+from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.runs.states import LineState
@@ -162,6 +164,32 @@ def test_two_kills_in_a_row_change_nothing(
         work_until_killed(path, Killer(2), monkeypatch)
         finish(path)
         assert outcome(path, run_id) == undisturbed
+
+
+def test_what_was_never_sent_is_not_sent_the_next_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before the first send and restarted after the close: the plan is too old, the run is a TIMEOUT (7.5)."""
+    path = tmp_path / "too-late.db"
+    run_id = prepare(path)
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    service = open_world(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Exchange, "submit", kill)
+        with pytest.raises(Killed):
+            service.advance(Advance(seconds=60))
+    clock = service.world.clock
+    assert isinstance(clock, SimulatedClock)
+    # Nobody steps the world for a day, as when the process is down under the system's clock.
+    clock.move_to(WEDNESDAY_10AM + timedelta(days=1))
+    service.close()
+    service = open_world(path)
+    service.advance(Advance(seconds=60))
+    assert service.get_run(run_id).status == "TIMEOUT"
+    with service.world.database.read() as connection:
+        assert 0 == connection.scalar(select(func.count()).select_from(orders))
+    service.close()
 
 
 def test_the_test_catches_a_recovery_that_does_not_ask_the_broker(

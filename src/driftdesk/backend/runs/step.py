@@ -18,7 +18,7 @@ from driftdesk.backend.runs.states import ENDED_LINES, LineState, Phase
 from driftdesk.backend.store.tables import runs
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
-from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, trim_buys
+from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, spendable_now, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
 from driftdesk.engine.schedule import Session
 from driftdesk.engine.snapshot import Side
@@ -144,7 +144,8 @@ class Stepper:
 
     def _progress(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         lost = [line for line in lines if self._lost(moment, line)]
-        if lost:
+        # After the close a plan is too old to send: what was lost stays unsent and the run times out.
+        if lost and moment.now < self._session(run).close:
             return self._mark(moment, run, lost)
         sells_ended = all(line["state"] in ENDED_LINES for line in lines if line["side"] == Side.SELL)
         session = self._session(run)
@@ -172,15 +173,20 @@ class Stepper:
 
     def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         connection = moment.connection
-        snapshot = self.world.snapshot(connection, run["account_id"], (), self.world.market(connection, moment.now))
+        request = record.plan_request(run, self.world.min_notional)
+        market = self.world.market(connection, moment.now)
+        snapshot = self.world.snapshot(connection, run["account_id"], request.targets.symbols, market)
         proceeds = sum((line["notional"] for line in lines if line["side"] == Side.SELL), ZERO)
         buys = tuple(record.planned_order(line) for line in lines if line["side"] == Side.BUY)
         short = run["planned_cash"] + proceeds - (snapshot.cash - snapshot.reserved_cash)
         skips: tuple[SkippedOrder, ...] = ()
         if short > ZERO:
-            total = sum((order.notional for order in buys), ZERO)
-            buys, skips = trim_buys(buys, max(ZERO, total - short), self.world.min_notional)
-        note = f"There is {format_decimal(short)} USD less cash than planned; buys are reduced." if short > ZERO else ""
+            try:
+                spendable = spendable_now(snapshot, request)
+            except DriftdeskError as problem:
+                return self._end(moment, run, RunStatus.ERROR, f"The buys cannot be sized any more: {problem}")
+            buys, skips = trim_buys(buys, spendable, self.world.min_notional)
+        note = f"There is {format_decimal(short)} USD less cash than planned." if short > ZERO else ""
         connection.execute(
             update(runs)
             .where(runs.c.id == run["id"])

@@ -44,6 +44,12 @@ class Simulation(Accounts):
             market = self.world.market(connection, now)
             for index, position in enumerate(body.positions):
                 _check_position(position, index, market.quote(Symbol(position.symbol)).price)
+                if any(earlier.symbol == position.symbol for earlier in body.positions[:index]):
+                    raise InputError(
+                        f"positions[{index}].symbol repeats {position.symbol}; give each symbol once.",
+                        field=f"positions[{index}].symbol",
+                        received=position.symbol,
+                    )
             count = connection.scalar(select(func.count()).select_from(accounts)) or 0
             number = f"DD{count + 1:07d}"
             account_id = self.world.new_id("account", number)
@@ -94,11 +100,13 @@ class Simulation(Accounts):
         """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
         clock = self._clock()
         _check_cents(body.amount, "amount", negative=True)
+        if body.amount == 0:
+            raise InputError("amount must not be zero.", field="amount", received=0, allowed="an amount in USD")
         with self.world.database.write() as connection:
             now = clock.now()
             self.world.account_row(connection, body.account_id)
             snapshot = self.world.snapshot(connection, body.account_id, (), self.world.market(connection, now))
-            free = snapshot.cash - snapshot.reserved_cash
+            free = floor_cents(snapshot.cash - snapshot.reserved_cash)
             if body.amount < 0 and free + body.amount < 0:
                 raise StateError(
                     f"Account {body.account_id} has {free} USD in cash that no open order needs; it cannot pay more."
