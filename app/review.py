@@ -184,6 +184,6 @@ def follow() -> None:
     kept = state.review()
     if kept.waited:
         state.follow_run()
-        st.switch_page("views/runs.py", query_params={state.RUN: kept.run_id or ""})
+        st.switch_page("views/runs.py", query_params=state.run_link(kept.run_id or ""))
     kept.waited = True
     st.success(f"Run {(kept.run_id or '')[:8]} created. Opening it.", icon=":material/check_circle:")

@@ -1,6 +1,7 @@
 """One run: its steps, its fills against the plan, what failed or was skipped, and a way to cancel it while open."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import sidebar
@@ -83,14 +84,11 @@ def _while_open(run: Any) -> None:
 
 @st.dialog("Cancel run", icon=":material/cancel:")
 def _confirm_cancel(run: Any) -> None:
-    planned = sum(line.notional for line in run.plan)
-    st.markdown(
-        f"Run **{run.id[:8]}** with {count_of(len(run.plan), 'planned order')} for {state.plain(money(planned))}. "
-        "Open orders are canceled; what was filled stays."
-    )
+    planned = sum((line.notional for line in run.plan), Decimal(0))
+    begun = f"{count_of(len(run.plan), 'planned order')} for {money(planned)}; what was filled stays"
+    st.markdown(state.plain(f"Run {run.id[:8]}: {begun if run.plan else 'not started yet, nothing was sent'}."))
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Back", key="cancel_back"):
             st.rerun()
-        if st.button("Cancel run", type="primary", key="cancel_confirm"):
-            state.cancel_run(run.id)
+        if st.button("Cancel run", type="primary", key="cancel_confirm", on_click=state.cancel_run, args=(run.id,)):
             st.rerun()

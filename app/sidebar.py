@@ -20,15 +20,13 @@ BADGES = {
 def show(title: str) -> None:
     """Draw the sidebar for the page called `title`."""
     with st.sidebar:
-        state.choose_default_account()
+        state.settle_account()
         st.selectbox(
             "Account",
             list(state.labels()),
-            # No default, because a default is left out of the link.
-            index=None,
             key=state.ACCOUNT,
-            placeholder="Choose an account",
-            bind="query-params",
+            on_change=state.link_account,
+            placeholder="No account yet",
         )
         if title == "Drift":
             st.selectbox(
@@ -78,6 +76,8 @@ def _advance(now: datetime, next_open: datetime) -> None:
         advance_button("1 day", same_time_later(now, days=1))
     with month:
         advance_button("1 month", same_time_later(now, months=1))
+    # Below the buttons: a bar above would push another button under the pointer.
+    state.advance_if_asked()
 
 
 def advance_button(label: str, to: datetime, width: str = "stretch") -> None:
@@ -86,8 +86,9 @@ def advance_button(label: str, to: datetime, width: str = "stretch") -> None:
     st.button(
         label,
         key=f"advance_{label}_{to.isoformat()}",
-        on_click=state.advance,
-        args=(to, state.advance_lock()),
+        on_click=state.ask_to_advance,
+        args=(to,),
+        disabled=state.advancing(),
         width=width,
         help=f"To {new_york(to)} New York, {utc(to)}",
     )

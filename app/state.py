@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from driftdesk import AccountView, Desk, DriftdeskError, Preview, StateError, connect_from_environment, to_portfolio
-from driftdesk.figures import Theme, theme_of, worst_first
+from driftdesk.figures import Theme, new_york, theme_of, worst_first
 
 ACCOUNT, COMPARE, RUN = "account", "compare", "run"
 FOLLOWED = "its own"
@@ -66,19 +66,27 @@ def labels() -> dict[str, AccountView]:
     return found
 
 
-def choose_default_account() -> None:
-    """On the first visit without an account in the link: the one that is furthest outside its bands."""
-    if ACCOUNT not in st.session_state and ACCOUNT not in st.query_params:
+def settle_account() -> None:
+    """Make link and select box name the same account before the box is drawn.
+
+    A link names it; otherwise the one chosen before; on the first visit the one furthest outside its bands. Not a
+    bound widget: a page link could not choose an account then, and a page change would take it out of the link.
+    """
+    known = labels()
+    linked = st.query_params.get(ACCOUNT)
+    if linked in known:
+        st.session_state[ACCOUNT] = linked
+    if st.session_state.get(ACCOUNT) not in known:
         worst = sorted(worst_first(book()), key=lambda view: view.drift is None)
-        found = [label for label, view in labels().items() if worst and view.account.id == worst[0].account.id]
-        if found:
-            # In the link too, so that a page that nobody has touched can be shared as it is.
-            st.query_params[ACCOUNT] = st.session_state[ACCOUNT] = found[0]
+        st.session_state[ACCOUNT] = next((label for label, view in known.items() if view in worst[:1]), None)
+    link_account()
 
 
-def choose_account(label: str) -> None:
-    """Choose an account from a callback, before the sidebar is drawn."""
-    st.session_state[ACCOUNT] = label
+def link_account() -> None:
+    """Put the chosen account into the link."""
+    chosen = chosen_account()
+    if chosen is not None:
+        st.query_params[ACCOUNT] = chosen
 
 
 def chosen_account() -> str | None:
@@ -91,7 +99,7 @@ def account() -> AccountView:
     """The account chosen in the sidebar; stops the page with a sentence where there is none."""
     view = labels().get(chosen_account() or "")
     if view is None:
-        st.info("There is no account to show yet." if not book() else "Choose an account in the sidebar.")
+        st.info("There is no account to show yet.")
         st.stop()
     return view
 
@@ -124,24 +132,35 @@ def show_said() -> None:
             st.warning(plain(text), icon=":material/warning:")
 
 
-def advance_lock() -> threading.Lock:
-    """What keeps this tab's clicks in line. Quick clicks run at the same time, each in its own thread, and the later
-    ones would be told that the clock is being advanced, which is what was asked for. Other tabs are told so."""
+def ask_to_advance(to: datetime) -> None:
+    """Note where the clock shall go: the instant that the page showed, however often its button is pressed."""
+    st.session_state["_advance_to"] = to
+
+
+def advancing() -> bool:
+    """Whether the clock is on its way."""
+    return "_advance_to" in st.session_state
+
+
+def advance_if_asked() -> None:
+    """Advance the simulated clock to where a click wanted it, with a bar, and draw the page again.
+
+    Quick clicks run the script at the same time, each in its own thread. The later ones wait here and find the clock
+    advanced, instead of reading that it is being advanced; other tabs do read that.
+    """
+    to = st.session_state.get("_advance_to")
+    if to is None:
+        return
+    bar = st.progress(0.0, text=f"Advancing to {new_york(to)}")
     lock: threading.Lock = st.session_state.setdefault("_advance_lock", threading.Lock())
-    return lock
-
-
-def advance(to: datetime, lock: threading.Lock) -> None:
-    """Advance the simulated clock to the instant that the page showed: pressing again means the same instant."""
     with lock:
-        bar = st.sidebar.progress(0.0, text="Advancing the clock")
         try:
             desk().simulation.advance(to=to, progress=lambda done, _now: bar.progress(min(done, 1.0)))
         except DriftdeskError as error:
             say(str(error), "problem")
-        finally:
-            refresh()
-        bar.empty()
+        st.session_state.pop("_advance_to", None)
+    refresh()
+    st.rerun()
 
 
 @dataclass
@@ -231,6 +250,11 @@ def resume(view: AccountView) -> None:
 def selected_run() -> str | None:
     """The run named in the link."""
     return st.query_params.get(RUN)
+
+
+def run_link(run_id: str) -> dict[str, str]:
+    """The parameters of a link to a run, with the chosen account."""
+    return {RUN: run_id, ACCOUNT: chosen_account() or ""}
 
 
 def select_run(key: str, ids: list[str]) -> None:

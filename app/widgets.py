@@ -81,7 +81,7 @@ HIDDEN = ("Account id", "Run", "Line", "Client order id")
 
 def legend(*items: str) -> str:
     """One line of signs and their meanings; a sign never parts from its meaning at the end of a line."""
-    return ":small[" + " &emsp; ".join(item.replace(" ", "\N{NO-BREAK SPACE}") for item in items) + "]"
+    return ":small[" + " &emsp; ".join(item.replace(" ", "&nbsp;") for item in items) + "]"
 
 
 DRIFT_LEGEND = legend(
@@ -213,25 +213,18 @@ def drift_metrics(preview: Preview, last_equity: Decimal) -> None:
     )
 
 
-def attention_link(item: Attention, label: str, key: str) -> None:
-    """A link to the account or the run that needs a look. A button, because a link cannot choose the account: the
-    address already carries the chosen one."""
-    pressed = st.button(
-        state.plain(item.text),
-        key=key,
-        type="tertiary",
-        icon=ATTENTION_ICONS[item.kind],
-        on_click=state.choose_account,
-        args=(label,),
-    )
-    if pressed and item.run_id is not None:
-        st.switch_page("views/runs.py", query_params={state.RUN: item.run_id})
-    elif pressed:
-        st.switch_page("views/drift.py")
+def attention_link(item: Attention, label: str) -> None:
+    """A link to the account or the run that needs a look."""
+    page, link = "views/drift.py", {state.ACCOUNT: label}
+    if item.run_id is not None:
+        page, link = "views/runs.py", {**link, state.RUN: item.run_id}
+    st.page_link(page, label=state.plain(item.text), icon=ATTENTION_ICONS[item.kind], query_params=link)
 
 
 def _cost(preview: Preview) -> str:
     traded = preview.sells_total + preview.buys_total
+    if not traded:
+        return "no trades"
     if not preview.estimated_cost:
         return "no cost assumed"
     return f"{preview.estimated_cost / traded * 10_000:.1f} bp of trades"

@@ -41,7 +41,7 @@ widgets.metrics(
             f"{near} near the edge",
             "orange" if near else "gray",
         ),
-        ("Open runs", str(len(open_runs)), f"last {new_york(last.created_at)}" if last else "none yet", "gray"),
+        ("Open runs", str(len(open_runs)), f"last {new_york(last.created_at)[:10]}" if last else "none yet", "gray"),
         ("Cash", money(cash, cents=False), f"{cash / equity:.2%} of equity" if equity else "", "gray"),
     ]
 )
@@ -51,18 +51,18 @@ book = book_table(views)
 widgets.table(book, book_alt(views))
 widgets.download(book, "accounts", key="download_accounts")
 
-left, right = st.columns(2, gap="medium")
-with left, st.container(border=True, height="stretch"):
+halves = st.grid(2, gap="medium", min_column_width=430)
+with halves.cell(), st.container(border=True, height="stretch"):
     st.subheader("Worst band used")
     widgets.chart(book_figure(views, state.theme()), book_alt(views), "book_chart")
-with right:
+with halves.cell():
     with st.container(border=True):
         st.subheader("Needs attention")
         found = attention(views, runs, state.desk().clock().timestamp - RECENT)
         if not found:
             st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
-        for index, item in enumerate(found[:LISTED]):
-            widgets.attention_link(item, names[item.account_id], key=f"attention_{index}")
+        for item in found[:LISTED]:
+            widgets.attention_link(item, names[item.account_id])
         if len(found) > LISTED:
             st.caption(f"and {len(found) - LISTED} more in the tables.")
     with st.container(border=True):

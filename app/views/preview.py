@@ -38,7 +38,7 @@ frame = orders_table(preview)
 if orders:
     widgets.table(frame, orders_alt(preview))
 else:
-    st.info("There is nothing to send: every holding is where these choices want it.")
+    st.info("With these choices there is nothing to send.")
 
 obstacle = review.obstacle(view, choice)
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -59,7 +59,7 @@ if len(frame):
     widgets.table(frame, orders_alt(answer.preview))
     widgets.download(frame, "what-if-orders", key="download_what_if")
 else:
-    st.info("There is nothing to send: every holding is where these weights want it.")
+    st.info("With these weights and bands there is nothing to send.")
 skipped = skipped_table(answer.preview)
 if len(skipped):
     widgets.table(skipped, f"{len(skipped)} skipped orders, each with its reason.")

@@ -16,14 +16,14 @@ from driftdesk.client.resources.simulation import Simulation
 from driftdesk.engine.drift import DriftReport, measure_drift
 from driftdesk.engine.planner import MIN_NOTIONAL, Options, PlanRequest, RunType
 from driftdesk.engine.preview import Preview, preview
-from driftdesk.engine.schedule import Session, Sessions, new_york_date
+from driftdesk.engine.schedule import Session, Sessions
 from driftdesk.engine.snapshot import RunId, Snapshot
 from driftdesk.engine.targets import Portfolio
 from driftdesk.engine.triggers import Decision, Standing, evaluate
 from driftdesk.errors import DriftdeskError, InputError, NotFound
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import ZERO
-from driftdesk.translate import Held, Market, from_options, from_planned, from_weights, to_portfolio, to_snapshot
+from driftdesk.translate import Held, Market, from_conditions, from_options, from_planned, from_weights, to_portfolio, to_snapshot
 from driftdesk.wire import accounts as wire_accounts
 from driftdesk.wire import decisions as wire_decisions
 from driftdesk.wire import portfolios as wire_portfolios
@@ -171,6 +171,8 @@ class Desk:
             type=request.run_type,
             # A subscribed account runs its own portfolio: the API refuses weights there (rules.md 5.5).
             weights=None if subscribed else from_weights(request.targets),
+            # The bands that were previewed with: they are part of the hash, and size orders to a band's edge.
+            rebalance_conditions=None if subscribed else from_conditions(request.conditions),
             amount=request.amount,
             preview_hash=previewed.hash,
             preview_orders=tuple(from_planned(order) for order in previewed.plan.orders),
@@ -266,9 +268,7 @@ class Desk:
             subscription_created=waiting.subscription_created,
             uninvested_inflow=waiting.uninvested_inflow,
             open_run=next((RunId(run.id) for run in runs if run.is_open), None),
-            ran_this_session=any(
-                run.initiated_from == "system" and new_york_date(run.created_at) == session.date for run in runs
-            ),
+            ran_this_session=waiting.last_run_session == session.date.isoformat(),
             held=waiting.held,
         )
 

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from driftdesk import BackendError, PreviewMoved
+from driftdesk.money import cash_of
 
 Pages = Callable[..., AppTest]
 
@@ -46,6 +47,35 @@ def test_the_previewed_orders_become_one_run(reviewed: tuple[AppTest, Any]) -> N
     created = state.desk().runs()
     assert (before + 1, digest) == (len(created), state.desk().run(created[0].id).preview_hash)
     assert not app.exception
+
+
+def test_a_queued_run_can_be_canceled_once_confirmed(reviewed: tuple[AppTest, Any]) -> None:
+    """The first press asks, the second cancels; the history then says so."""
+    app, state = reviewed
+    create(app)
+    run_id = state.desk().runs()[0].id
+    app.query_params["run"] = run_id
+    app.switch_page("views/runs.py").run()
+    app.button(key="cancel_run").click().run()
+    assert state.desk().run(run_id).is_open
+    app.button(key="cancel_confirm").click().run()
+    assert (state.desk().run(run_id).status, len(app.exception)) == ("CANCELED", 0)
+
+
+def test_an_advanced_clock_runs_it_to_its_end(reviewed: tuple[AppTest, Any]) -> None:
+    """A minute later every previewed order is filled for exactly its notional."""
+    app, state = reviewed
+    account = app.session_state["account"]
+    view = next(view for view in state.book() if state.label_of(view) == account)
+    expected = {(order.symbol, order.notional) for order in state.desk().preview(view.account.id).plan.orders}
+    create(app)
+    run_id = state.desk().runs()[0].id
+    app.query_params["run"] = run_id
+    app.switch_page("views/runs.py").run()
+    next(button for button in app.button if button.label == "Advance 1 minute").click().run()
+    done = state.desk().run(run_id)
+    assert (str(done.status), len(app.exception)) == ("COMPLETED_SUCCESS", 0)
+    assert expected == {(order.symbol, cash_of(order.filled_qty, order.filled_avg_price)) for order in done.orders}
 
 
 def test_the_same_key_makes_the_same_run(reviewed: tuple[AppTest, Any]) -> None:

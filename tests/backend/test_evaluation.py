@@ -308,12 +308,11 @@ def test_an_account_is_held_after_three_timeouts_in_a_row(
     service: Service, open_account: Callable[..., str], pass_time: PassTime
 ) -> None:
     """Halted right after its orders were accepted, three sessions long (rules.md 5.7, 7.5)."""
+    pass_time(to=march(11, 15, 30))
     account = open_account("10000.00")
     subscription = subscribe(service, account, model(service))
-    pass_time(seconds=0)
     for day in (11, 12, 13):
-        if day > 11:
-            pass_time(to=march(day, 15, 30))
+        pass_time(to=march(day, 15, 30))
         for halted in (True, False):
             for symbol in ("SPY", "TLT"):
                 service.set_asset(SetAsset(symbol=symbol, halted=halted))
@@ -443,10 +442,10 @@ def waiting_inflow(service: Service) -> Decimal:
 def test_money_that_comes_in_while_a_run_is_on_its_way_still_waits(
     service: Service, follow: Callable[..., str], pass_time: PassTime
 ) -> None:
-    """1,000 are in the plan of a run, 500 come a second after its start: 500 wait for the next one (rules.md 5.6)."""
+    """1,000 are in a plan; 500 come between its sells and its buys and wait for the next run (rules.md 5.6)."""
     account = follow(model(service))
     service.deposit(Deposit(account_id=account, amount=Decimal(1000)))
-    price(service, SPY="110")
+    price(service, SPY="150")
     service.create_run(CreateRun(account_id=account, type="full_rebalance"))
     pass_time(seconds=1)
     service.deposit(Deposit(account_id=account, amount=Decimal(500)))

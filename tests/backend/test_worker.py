@@ -1,5 +1,6 @@
 """Time as it passes: events, one stepper at a time, targets that are instants (rules.md 5.1, 11)."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 from conftest import simulated_feed
 
-import driftdesk.connect as composition
 from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.opening import open_service
@@ -176,7 +176,7 @@ def test_what_was_done_is_counted(
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
     """A world on the system's clock, looked at every hundredth of a second."""
-    monkeypatch.setattr(composition, "_WORKER_PERIOD_SECONDS", 0.01)
+    monkeypatch.setattr(sys.modules[Backend.__module__], "_WORKER_PERIOD_SECONDS", 0.01)
     opened = Backend(open_service(tmp_path / "real.db", simulated_feed(), system_clock=True))
     yield opened
     opened.close()

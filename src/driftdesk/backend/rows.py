@@ -69,6 +69,7 @@ def subscription_message(row: Row) -> Subscription:
             subscription_created=row["subscription_created"],
             uninvested_inflow=row["uninvested_inflow"],
             last_evaluated=row["last_evaluated"].isoformat() if row["last_evaluated"] else None,
+            last_run_session=row["last_run_session"].isoformat() if row["last_run_session"] else None,
             held=row["held"],
         ),
     )

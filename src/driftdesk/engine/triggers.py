@@ -155,11 +155,14 @@ def _calendar_days(it: _Evaluation) -> tuple[list[Trigger], list[Trigger]]:
     if rule is None:
         return [], []
     start = it.session.date if last is None else last + timedelta(days=1)
+    rebalanced = it.standing.last_rebalanced_at
+    # A day on which the account was rebalanced has had what it asks for: neither due again nor lost.
+    served = None if rebalanced is None else schedule.new_york_date(rebalanced)
     due: list[Trigger] = []
     lost: list[Trigger] = []
     for session in it.sessions.between(start, it.session.date) if start <= it.session.date else ():
         nominal = schedule.due(rule, session, it.sessions)
-        if nominal is None:
+        if nominal is None or session.date == served:
             continue
         text = f"The {rule.kind} day {nominal} is due in the session of {session.date}."
         trigger = Trigger(TriggerKind.CALENDAR, text, nominal_date=nominal)

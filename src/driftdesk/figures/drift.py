@@ -160,6 +160,8 @@ def drift_figure(report: DriftReport, scale: Scale = Scale.WEIGHT, theme: Theme 
             "size": [13 if mark.symbol != "x" else 10 for mark in marks],
             "line": {"width": [0 if mark.filled else 2 for mark in marks], "color": [mark.colour for mark in marks]},
         },
+        # A holding that is not there yet stands at zero, on the axis.
+        cliponaxis=False,
         customdata=[row.symbol for row, _ in placed],
         text=[hover_text(row) for row, _ in placed],
         hovertemplate="%{text}<extra></extra>",

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, Field
 
 from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
 from driftdesk.wire.orders import Order, SkippedOrder
-from driftdesk.wire.portfolios import Weight
+from driftdesk.wire.portfolios import Condition, Weight
 
 
 class RunStatus(StrEnum):
@@ -100,6 +100,8 @@ class CreateRun(Message):
     type: str
     weights: tuple[Weight, ...] | None = None
     amount: WireDecimal | None = None
+    # Ours, with weights only: the bands that a one-off run is planned with.
+    rebalance_conditions: tuple[Condition, ...] | None = None
     preview_hash: str | None = None
     # The previewed lines are needed when inputs moved: orders that stay within max_change_percent go ahead.
     preview_orders: tuple[PlannedLine, ...] | None = None

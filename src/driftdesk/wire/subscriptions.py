@@ -11,6 +11,7 @@ class Waiting(Answer):
     subscription_created: bool = False
     uninvested_inflow: WireDecimal = ZERO
     last_evaluated: str | None = None
+    last_run_session: str | None = None
     held: str | None = None
 
 
