@@ -23,7 +23,16 @@ from driftdesk.engine.triggers import Decision, Standing, evaluate
 from driftdesk.errors import DriftdeskError, InputError, NotFound
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import ZERO
-from driftdesk.translate import Held, Market, from_conditions, from_options, from_planned, from_weights, to_portfolio, to_snapshot
+from driftdesk.translate import (
+    Held,
+    Market,
+    from_conditions,
+    from_options,
+    from_planned,
+    from_weights,
+    to_portfolio,
+    to_snapshot,
+)
 from driftdesk.wire import accounts as wire_accounts
 from driftdesk.wire import decisions as wire_decisions
 from driftdesk.wire import portfolios as wire_portfolios

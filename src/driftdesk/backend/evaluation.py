@@ -18,10 +18,21 @@ from driftdesk.engine.planner import RunType
 from driftdesk.engine.schedule import Session
 from driftdesk.engine.snapshot import AccountId, PortfolioId, RunId
 from driftdesk.engine.targets import Portfolio
-from driftdesk.engine.triggers import Decision, Outcome, Standing, Trigger, TriggerKind, evaluate
+from driftdesk.engine.triggers import BlockKind, Decision, Outcome, Standing, Trigger, TriggerKind, evaluate
 from driftdesk.translate import from_decision, to_portfolio
 
 _LAST_EVALUATED: Final = "last_evaluated_session"
+# Blocks that say nothing about the calendar day itself: it stays due until they are gone.
+_PASSING: Final = frozenset(
+    {
+        BlockKind.OPEN_RUN,
+        BlockKind.ONCE_A_SESSION,
+        BlockKind.HELD,
+        BlockKind.NEEDS_ADJUSTMENT,
+        BlockKind.NO_EQUITY,
+        BlockKind.NO_PRICE,
+    }
+)
 
 
 class Evaluator:
@@ -51,7 +62,7 @@ class Evaluator:
             # Read inside the transaction: a subscription deleted or a portfolio changed meanwhile must count.
             due = connection.execute(query).mappings().all()
             busy = _open_runs(connection)
-            created = self._evaluate(connection, due, busy, self._world.market(connection, now), session)
+            made = self._evaluate(connection, due, busy, self._world.market(connection, now), session)
             # While a run is open the flag stays, so that its end is the next opportunity (rules.md 5.1).
             connection.execute(
                 update(subscriptions)
@@ -61,28 +72,34 @@ class Evaluator:
             if scheduled:
                 # Only the scheduled evaluation settles the calendar day of a session: a flagged one at ten in the
                 # morning may be blocked, and must not use it up.
+                settled = [row["id"] for row, decision in zip(due, made, strict=True) if not _carries_over(decision)]
                 connection.execute(
-                    update(subscriptions)
-                    .where(subscriptions.c.id.in_([row["id"] for row in due]))
-                    .values(last_evaluated=session.date)
+                    update(subscriptions).where(subscriptions.c.id.in_(settled)).values(last_evaluated=session.date)
                 )
                 self._world.database.set_meta(_LAST_EVALUATED, session.date.isoformat())
-        return created
+            served = [row["id"] for row, decision in zip(due, made, strict=True) if _is_served(decision)]
+            connection.execute(
+                update(subscriptions)
+                .where(subscriptions.c.id.in_(served))
+                .values(portfolio_changed=False, subscription_created=False)
+            )
+        return sum(decision.outcome is Outcome.RUN for decision in made)
 
     def _evaluate(
         self, connection: Connection, due: Sequence[Row], busy: Mapping[str, RunId], market: Market, session: Session
-    ) -> int:
+    ) -> list[Decision]:
         models = _models(connection)
         wanted = {row["account_id"]: models[row["portfolio_id"]][0].targets.symbols for row in due}
         snapshots = self._world.snapshots(connection, wanted, market)
         before: dict[str, list[str]] = {}
-        for made in connection.execute(
+        for earlier in connection.execute(
             select(decisions.c.account_id, decisions.c.outcome)
             .where(decisions.c.session == session.date)
             .order_by(decisions.c.seq)
         ):
-            before.setdefault(made.account_id, []).append(made.outcome)
-        created, records = 0, []
+            before.setdefault(earlier.account_id, []).append(earlier.outcome)
+        made: list[Decision] = []
+        records = []
         for row in due:
             model, status = models[row["portfolio_id"]]
             account_id = row["account_id"]
@@ -90,17 +107,30 @@ class Evaluator:
             decision = evaluate(
                 snapshots[account_id], model, standing, session, self._world.sessions, self._world.min_notional
             )
+            made.append(decision)
             run_id = None
             if decision.outcome is Outcome.RUN and decision.run_type is not None:
                 asked = SystemRun(decision.run_type, decision.summary)
                 run_id = queue_system_run(self._world, connection, row, asked, market.now)
-                created += 1
             outcomes = before.get(account_id, [])
             if run_id is not None or outcomes[-1:] != [decision.outcome]:
                 records.append(decision_row(self._world, decision, run_id, len(outcomes)))
         if records:
             connection.execute(insert(decisions), records)
-        return created
+        return made
+
+
+def _carries_over(decision: Decision) -> bool:
+    """Whether a calendar day that was due waits for the next session: only a cooldown loses one (rules.md 5.2)."""
+    due = any(trigger.kind is TriggerKind.CALENDAR for trigger in decision.triggers)
+    return due and decision.outcome is Outcome.BLOCKED and any(block.kind in _PASSING for block in decision.blocks)
+
+
+def _is_served(decision: Decision) -> bool:
+    """Whether changed weights have nothing left to ask for: the account is where they want it (rules.md 2.4)."""
+    return decision.outcome is Outcome.BLOCKED and {block.kind for block in decision.blocks} == {
+        BlockKind.NOTHING_TO_TRADE
+    }
 
 
 def decision_row(world: World, decision: Decision, run_id: str | None, earlier: int) -> dict[str, Any]:

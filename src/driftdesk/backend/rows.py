@@ -37,6 +37,7 @@ def order_message(row: Row) -> Order:
         filled_avg_price=average_price(row["filled_value"], row["filled_quantity"]),
         side=row["side"],
         status=row["status"],
+        reject_reason=row["reject_reason"],
     )
 
 

@@ -88,12 +88,17 @@ class Answer(Message):
 def read_json(text: str | bytes) -> Any:
     """The value of a JSON document, its decimals as exact `Decimal` and never as float (rules.md 1.1, 1.2).
 
-    Raises ValueError when it is not JSON, holds NaN or Infinity, or is nested too deeply.
+    Raises ValueError when it is not JSON, holds NaN, Infinity or half a character, or is nested too deeply.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        # Half of a surrogate pair is text that no store or answer can hold.
+        json.dumps(value, default=str, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a surrogate pair, which is no character") from None
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -71,6 +71,8 @@ class Order(Answer):
     hwm: WireDecimal | None = None
     subtag: str | None = None
     source: str | None = None
+    # Ours: why the exchange refused the order.
+    reject_reason: str | None = None
 
 
 class SkippedOrder(Answer):

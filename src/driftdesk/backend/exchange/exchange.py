@@ -18,7 +18,7 @@ from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market, World
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.errors import StateError
-from driftdesk.money import CENT, ZERO, cash_of, exact, floor_quantity, quantity_of, round_cents, round_to
+from driftdesk.money import CENT, ZERO, cash_of, exact, quantity_of, round_cents, round_to
 from driftdesk.wire.orders import OrderStatus
 
 FILL_DELAY: Final = timedelta(seconds=1)
@@ -175,7 +175,8 @@ def _fill(connection: Connection, row: Row, market: Market) -> None:
     selling = row["side"] == Side.SELL
     wanted = row["quantity"] if row["quantity"] is not None else quantity_of(row["notional"], price)
     # The price may have fallen since the shares were reserved; never sell more than is held.
-    quantity = min(wanted, held["quantity"] if held else ZERO) if selling else floor_quantity(wanted)
+    limit = (held["quantity"] if held else ZERO) if selling else _affordable(connection, row, price)
+    quantity = min(wanted, limit)
     if quantity <= 0:
         _end(connection, row["id"], OrderStatus.EXPIRED, "expired_at", market.now)
         return
@@ -209,6 +210,20 @@ def _fill(connection: Connection, row: Row, market: Market) -> None:
         )
     )
     _move(connection, row, held, quantity if not selling else -quantity, cash)
+
+
+def _affordable(connection: Connection, order: Row, price: Decimal) -> Decimal:
+    """How many shares the account can pay for with the cash that other open buys do not reserve."""
+    cash: Decimal = connection.scalar(select(accounts.c.cash).where(accounts.c.id == order["account_id"])) or ZERO
+    others: Decimal | None = connection.scalar(
+        select(func.sum(orders.c.reserved)).where(
+            orders.c.account_id == order["account_id"],
+            orders.c.side == Side.BUY,
+            orders.c.due_at.is_not(None),
+            orders.c.id != order["id"],
+        )
+    )
+    return quantity_of(max(ZERO, cash - (others or ZERO)), price)
 
 
 @exact

@@ -5,13 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from driftdesk.backend.rows import order_message
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.runs.states import LineState, check_transition
 from driftdesk.backend.store.tables import (
-    flows,
     orders,
     portfolios,
     run_events,
@@ -22,6 +21,7 @@ from driftdesk.backend.store.tables import (
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import PlannedOrder, PlanRequest, RunType, SkippedOrder
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
+from driftdesk.money import ZERO
 from driftdesk.translate import from_skipped, to_conditions, to_options, to_planned, to_targets
 from driftdesk.wire.base import Message
 from driftdesk.wire.orders import Order
@@ -205,20 +205,17 @@ def note_outcome(connection: Connection, run: Row, status: RunStatus, now: datet
         )
 
 
+def waiting_inflow(connection: Connection, run: Row) -> Decimal:
+    """What came into the run's account (USD) and waits to be invested; zero without a subscription."""
+    if run["subscription_id"] is None:
+        return ZERO
+    mine = subscriptions.c.id == run["subscription_id"]
+    waiting: Decimal | None = connection.scalar(select(subscriptions.c.uninvested_inflow).where(mine))
+    return waiting or ZERO
+
+
 def _not_invested(connection: Connection, run: Row) -> Decimal:
-    """What came in (USD) and is not covered by a completed run: above its own cap, or after its plan was made."""
-    cap: Decimal | None = run["amount"]
-    if cap is not None:
-        waiting: Decimal | None = connection.scalar(
-            select(subscriptions.c.uninvested_inflow).where(subscriptions.c.id == run["subscription_id"])
-        )
-        return max(Decimal(0), (waiting or Decimal(0)) - cap)
-    started = (
-        select(func.min(run_events.c.at))
-        .where(run_events.c.run_id == run["id"], run_events.c.status == RunStatus.IN_PROGRESS)
-        .scalar_subquery()
-    )
-    since: Decimal | None = connection.scalar(
-        select(func.sum(flows.c.amount)).where(flows.c.account_id == run["account_id"], flows.c.at > started)
-    )
-    return max(Decimal(0), since or Decimal(0))
+    """What a completed run leaves waiting: what came in after it was planned, or is above its own cap."""
+    planned_with = run["inflow"] or ZERO
+    invested = planned_with if run["amount"] is None else min(planned_with, run["amount"])
+    return max(ZERO, waiting_inflow(connection, run) - invested)

@@ -96,6 +96,7 @@ class Stepper:
             "phase": Phase.SELLS,
             "session": session.date,
             "planned_cash": cash,
+            "inflow": record.waiting_inflow(connection, run),
             "skipped": record.dump_skips(plan.skipped),
         }
         record.set_status(connection, run, RunStatus.IN_PROGRESS, now, note, **start)

@@ -35,10 +35,13 @@ class Ticker:
             due: datetime | None = connection.scalar(select(func.min(runs.c.due_at)))
             return due
 
-    def tick(self, now: datetime) -> int:
-        """Make one move for every run that is due at `now`; how many moved."""
+    def tick(self, now: datetime, only: str | None = None) -> int:
+        """Make one move for every run that is due at `now`, or for the run `only`; how many moved."""
+        query = select(runs.c.id, runs.c.account_id).where(runs.c.due_at <= now)
+        if only is not None:
+            query = query.where(runs.c.id == only)
         with self._database.read() as connection:
-            due = connection.execute(select(runs.c.id, runs.c.account_id).where(runs.c.due_at <= now)).all()
+            due = connection.execute(query).all()
             if not due:
                 return 0
             asked = {

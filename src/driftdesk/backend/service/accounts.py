@@ -38,13 +38,16 @@ class Accounts(Base):
         with self.world.database.read() as connection:
             rows = connection.execute(select(accounts).order_by(accounts.c.number)).mappings().all()
             last = self._last_equities(connection)
-        return [_account(row, last.get(row["id"], row["cash"])) for row in rows]
+            worth = self._worth(connection) if len(last) < len(rows) else {}
+        # An account younger than the last close stands at what it is worth now.
+        present = {row["id"]: round_cents(row["cash"] + worth.get(row["id"], ZERO)) for row in rows}
+        return [_account(row, last.get(row["id"], present[row["id"]])) for row in rows]
 
     def get_account(self, account_id: str) -> Account:
         """One account; NotFound without it."""
         with self.world.database.read() as connection:
-            row = self.world.account_row(connection, account_id)
-            return _account(row, self._last_equities(connection).get(account_id, row["cash"]))
+            self.world.account_row(connection, account_id)
+        return next(account for account in self.list_accounts() if account.id == account_id)
 
     def trading_account(self, account_id: str) -> TradingAccount:
         """The money of one account; `last_equity` is that of the last close."""
@@ -176,7 +179,7 @@ class Accounts(Base):
     def calendar(self, start: date | None, end: date | None) -> list[CalendarDay]:
         """Trading days from `start` (default today) to `end` (default a year on), both included."""
         first = start or new_york_date(self.world.now())
-        last = end or first + _CALENDAR_DEFAULT
+        last = end or min(first, date.max - _CALENDAR_DEFAULT) + _CALENDAR_DEFAULT
         return [
             CalendarDay(
                 date=session.date.isoformat(),

@@ -73,26 +73,27 @@ def dump_messages(messages: Sequence[Message]) -> str:
     return json.dumps([message.model_dump(mode="json") for message in messages])
 
 
-def page_offset(page_token: str | None) -> int:
-    """The offset that an opaque page token stands for; InputError for one that we did not issue."""
-    if page_token is None or page_token == "":
-        return 0
+def page_mark(page_token: str) -> int:
+    """The `seq` at which the page before ended; InputError for a token that we did not issue.
+
+    A mark and not an offset: rows that appear or go between two pages neither repeat nor hide others.
+    """
     try:
-        offset = int(base64.urlsafe_b64decode(page_token.encode()).decode())
+        mark = int(base64.urlsafe_b64decode(page_token.encode()).decode())
         # Wider than any list, and a store's whole number cannot hold it.
-        offset = offset if offset < _LONGEST_LIST else -1
+        mark = mark if mark < _LONGEST_LIST else -1
     except (ValueError, binascii.Error):
-        offset = -1
-    if offset < 0:
+        mark = -1
+    if mark < 0:
         raise InputError(
             f"page_token {page_token!r} is not one of ours; pass next_page_token as it was received.",
             field="page_token",
             received=page_token,
             allowed="a next_page_token as received",
         )
-    return offset
+    return mark
 
 
-def next_token(offset: int, limit: int, found: int) -> str | None:
-    """The token of the page after this one, None at the end; `found` is above `limit` when there is one."""
-    return base64.urlsafe_b64encode(str(offset + limit).encode()).decode() if found > limit else None
+def next_token(page: Sequence[Row], more: bool) -> str | None:
+    """The token of the page after this one, None when there are no `more` rows."""
+    return base64.urlsafe_b64encode(str(page[-1]["seq"]).encode()).decode() if more else None

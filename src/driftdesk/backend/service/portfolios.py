@@ -1,7 +1,7 @@
 """Portfolios and subscriptions (rules.md 2)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -10,7 +10,7 @@ from driftdesk.backend.evaluation import queue_first_run
 from driftdesk.backend.queueing import open_run_of
 from driftdesk.backend.rows import portfolio_message, subscription_message
 from driftdesk.backend.runs.record import set_status
-from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_offset
+from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_mark
 from driftdesk.backend.store.tables import accounts, assets, portfolios, runs, subscriptions
 from driftdesk.engine.drift import equity_of
 from driftdesk.engine.snapshot import Symbol
@@ -152,6 +152,8 @@ class Portfolios(Base):
                 "created_at": now,
                 "updated_at": now,
                 "last_rebalanced_at": None,
+                # Sessions from the first one that it can be evaluated in count, also when nobody steps it (5.1).
+                "last_evaluated": self._last_missed(now),
                 "portfolio_changed": False,
                 # Until a full rebalance completes: a first run that fails or is canceled is made up for.
                 "subscription_created": True,
@@ -173,18 +175,19 @@ class Portfolios(Base):
         page_token: str | None = None,
     ) -> SubscriptionPage:
         """Active subscriptions, oldest first, a page at a time."""
-        offset = page_offset(page_token)
         query = select(subscriptions).where(subscriptions.c.deleted_at.is_(None))
         if account_id:
             query = query.where(subscriptions.c.account_id == account_id)
         if portfolio_id:
             query = query.where(subscriptions.c.portfolio_id == portfolio_id)
-        query = query.order_by(subscriptions.c.created_at, subscriptions.c.id).offset(offset).limit(limit + 1)
+        if page_token:
+            query = query.where(subscriptions.c.seq > page_mark(page_token))
+        query = query.order_by(subscriptions.c.seq).limit(limit + 1)
         with self.world.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return SubscriptionPage(
             subscriptions=tuple(subscription_message(row) for row in rows[:limit]),
-            next_page_token=next_token(offset, limit, len(rows)),
+            next_page_token=next_token(rows[:limit], len(rows) > limit),
         )
 
     def get_subscription(self, subscription_id: str) -> Subscription:
@@ -231,6 +234,11 @@ class Portfolios(Base):
                 .values(held=None, failures=0, evaluate_flag=True, updated_at=self.world.now())
             )
             return self.get_subscription(subscription_id)
+
+    def _last_missed(self, now: datetime) -> date:
+        """The last session whose evaluation a subscription made at `now` came too late for."""
+        session = self.world.sessions.current_or_next(now)
+        return self.world.sessions.before(session.date).date if now <= session.evaluation else session.date
 
     def _has_equity(self, connection: Connection, body: CreateSubscription, now: datetime) -> bool:
         snapshot = self.world.snapshot(connection, body.account_id, (), self.world.market(connection, now))

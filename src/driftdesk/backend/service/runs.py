@@ -1,5 +1,6 @@
 """Runs and decisions (rules.md 5.5, 6.6, 7.4)."""
 
+import dataclasses
 import json
 from contextlib import suppress
 from datetime import date, datetime
@@ -12,19 +13,27 @@ from driftdesk.backend.queueing import NewRun, queue_run
 from driftdesk.backend.rows import decision_message
 from driftdesk.backend.runs import record
 from driftdesk.backend.runs.states import LineState
-from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_offset
+from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_mark
 from driftdesk.backend.service.portfolios import check_assets
 from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
 from driftdesk.backend.store.types import Row
-from driftdesk.engine.planner import PlanRequest, RunType
+from driftdesk.engine.planner import RunType
 from driftdesk.engine.preview import compare_plans, preview
 from driftdesk.errors import InputError, PreviewMoved, StateError
 from driftdesk.money import floor_cents
-from driftdesk.translate import from_planned, from_weights, to_conditions, to_options, to_planned, to_targets
+from driftdesk.translate import (
+    from_conditions,
+    from_planned,
+    from_weights,
+    to_conditions,
+    to_options,
+    to_planned,
+    to_targets,
+)
 from driftdesk.wire.base import NIL_UUID
 from driftdesk.wire.decisions import DecisionPage
 from driftdesk.wire.orders import SkippedOrder
-from driftdesk.wire.portfolios import Condition, Weight
+from driftdesk.wire.portfolios import Weight
 from driftdesk.wire.runs import CreateRun, PlannedLine, Run, RunEvent, RunOptions, RunPage, RunStatus
 
 
@@ -34,8 +43,9 @@ class Runs(Base):
     def create_run(self, body: CreateRun) -> Run:
         """Queue a run by request: of the account's subscription, or one-off with weights (rules.md 5.5).
 
-        Raises InputError for a body against a rule, StateError for a wrong moment, PreviewMoved when the orders no
-        longer stand as previewed.
+        The orders are planned now, so that what cannot be planned is refused, and again when the run starts (6.6).
+        Raises InputError for a body against a rule, StateError for a wrong moment, DataError for an account that cannot
+        be planned for, PreviewMoved when the orders no longer stand as previewed.
         """
         now = self.world.now()
         amount = _checked_amount(body)
@@ -45,9 +55,9 @@ class Runs(Base):
                 raise StateError(
                     f"Account {body.account_id} is {account['status']}; only an active one can be rebalanced."
                 )
+            # The official SDK cannot leave weights out: it sends an empty list (wire/alpaca.md 5.5).
             new = _one_off(connection, body, amount) if body.weights else _subscribed(connection, body, amount)
-            if body.preview_hash is not None:
-                new = self._as_previewed(connection, body, new, now)
+            new = self._planned(connection, body, new, now)
             run_id = queue_run(self.world, connection, new, now)
         return self.get_run(run_id)
 
@@ -61,15 +71,16 @@ class Runs(Base):
         page_token: str | None = None,
     ) -> RunPage:
         """Runs, newest first, a page at a time (rules.md 2.8)."""
-        offset = page_offset(page_token)
-        query = select(runs).order_by(runs.c.seq.desc()).offset(offset).limit(limit + 1)
+        query = select(runs).order_by(runs.c.seq.desc()).limit(limit + 1)
+        if page_token:
+            query = query.where(runs.c.seq < page_mark(page_token))
         for column, value in ((runs.c.account_id, account_id), (runs.c.type, run_type), (runs.c.status, status)):
             if value:
                 query = query.where(column == value)
         with self.world.database.read() as connection:
             rows = connection.execute(query).mappings().all()
             page = tuple(_message(connection, row) for row in rows[:limit])
-        return RunPage(runs=page, next_page_token=next_token(offset, limit, len(rows)))
+        return RunPage(runs=page, next_page_token=next_token(rows[:limit], len(rows) > limit))
 
     def get_run(self, run_id: str) -> Run:
         """One run with its plan and its events; NotFound without it."""
@@ -113,12 +124,12 @@ class Runs(Base):
                     .values(held="A person canceled an automatic run; resume when ready.", updated_at=now)
                 )
         if due is not None:
-            self._cancel_orders(now)
+            self._cancel_orders(run_id, now)
 
-    def _cancel_orders(self, now: datetime) -> None:
+    def _cancel_orders(self, run_id: str, now: datetime) -> None:
         """Cancel at once what the run has open; where another steps this world, its next tick does (rules.md 11)."""
         with suppress(Timeout), self.worker.lock().acquire(timeout=0):
-            self.ticker.tick(now)
+            self.ticker.tick(now, run_id)
 
     def list_decisions(
         self,
@@ -131,8 +142,9 @@ class Runs(Base):
         page_token: str | None = None,
     ) -> DecisionPage:
         """Decisions, newest first, a page at a time (rules.md 5.8)."""
-        offset = page_offset(page_token)
-        query = select(decisions).order_by(decisions.c.seq.desc()).offset(offset).limit(limit + 1)
+        query = select(decisions).order_by(decisions.c.seq.desc()).limit(limit + 1)
+        if page_token:
+            query = query.where(decisions.c.seq < page_mark(page_token))
         filters = (
             (decisions.c.account_id, account_id),
             (decisions.c.portfolio_id, portfolio_id),
@@ -146,15 +158,17 @@ class Runs(Base):
             rows = connection.execute(query).mappings().all()
         return DecisionPage(
             decisions=tuple(decision_message(row) for row in rows[:limit]),
-            next_page_token=next_token(offset, limit, len(rows)),
+            next_page_token=next_token(rows[:limit], len(rows) > limit),
         )
 
-    def _as_previewed(self, connection: Connection, body: CreateRun, new: NewRun, now: datetime) -> NewRun:
-        """The run with the orders it was previewed with; PreviewMoved when they no longer stand (rules.md 6.6)."""
-        request = _plan_request(new, self.world.min_notional)
+    def _planned(self, connection: Connection, body: CreateRun, new: NewRun, now: datetime) -> NewRun:
+        """The run with the orders it was previewed with, if it was; PreviewMoved when they no longer stand (6.6)."""
+        request = record.plan_request(dataclasses.asdict(new), self.world.min_notional)
         market = self.world.market(connection, now)
         snapshot = self.world.snapshot(connection, body.account_id, request.targets.symbols, market)
         fresh = preview(snapshot, request)
+        if body.preview_hash is None:
+            return new
         planned = fresh.plan.orders
         if fresh.hash != body.preview_hash:
             planned = tuple(to_planned(line) for line in body.preview_orders or ())
@@ -167,13 +181,11 @@ class Runs(Base):
                     preview_hash=fresh.hash,
                 )
         lines = [from_planned(order) for order in planned]
-        return NewRun(
-            **{
-                **{name: getattr(new, name) for name in NewRun.__slots__},
-                "preview_hash": body.preview_hash,
-                "preview_orders": dump_messages(lines),
-                "max_change_percent": str(body.max_change_percent) if body.max_change_percent is not None else None,
-            }
+        return dataclasses.replace(
+            new,
+            preview_hash=body.preview_hash,
+            preview_orders=dump_messages(lines),
+            max_change_percent=str(body.max_change_percent) if body.max_change_percent is not None else None,
         )
 
 
@@ -224,7 +236,7 @@ def _one_off(connection: Connection, body: CreateRun, amount: Decimal | None) ->
         type=body.type,
         initiated_from="api",
         weights=dump_messages(from_weights(targets)),
-        conditions="[]",
+        conditions=dump_messages(from_conditions(to_conditions(body.rebalance_conditions or ()))),
         amount=amount,
         options=_options_text(body),
     )
@@ -259,17 +271,6 @@ def _live_subscription(connection: Connection, account_id: str) -> Row | None:
         )
         .mappings()
         .first()
-    )
-
-
-def _plan_request(new: NewRun, min_notional: Decimal) -> PlanRequest:
-    return PlanRequest(
-        targets=to_targets([Weight.model_validate(item) for item in json.loads(new.weights)]),
-        conditions=to_conditions([Condition.model_validate(item) for item in json.loads(new.conditions)]),
-        run_type=RunType(new.type),
-        amount=new.amount,
-        options=to_options(RunOptions.model_validate_json(new.options) if new.options else None),
-        min_notional=min_notional,
     )
 
 

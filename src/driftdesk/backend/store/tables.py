@@ -81,7 +81,8 @@ portfolios = Table(
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("id", _ID, nullable=False, unique=True),
     Column("account_id", _ID, nullable=False),
     Column("portfolio_id", _ID, nullable=False, index=True),
     Column("created_at", INSTANT, nullable=False),
@@ -128,6 +129,8 @@ runs = Table(
     Column("preview_orders", Text),
     Column("max_change_percent", Text),
     Column("planned_cash", CENTS),
+    # What had come in and waited to be invested when the run was planned.
+    Column("inflow", CENTS),
     Column("skipped", Text, nullable=False, default="[]"),
     # The orders as they ended, written once when the run becomes COMPLETED_SUCCESS (rules.md 7.3).
     Column("order_list", Text),

@@ -202,6 +202,7 @@ def upgrade() -> None:
         sa.Column("preview_orders", sa.Text(), nullable=True),
         sa.Column("max_change_percent", sa.Text(), nullable=True),
         sa.Column("planned_cash", sa.BigInteger(), nullable=True),
+        sa.Column("inflow", sa.BigInteger(), nullable=True),
         sa.Column("skipped", sa.Text(), nullable=False),
         sa.Column("order_list", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -225,6 +226,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "subscriptions",
+        sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("portfolio_id", sa.String(length=36), nullable=False),
@@ -240,7 +242,8 @@ def upgrade() -> None:
         sa.Column("last_run_session", sa.String(length=10), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("held", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("id"),
     )
     op.create_index(op.f("ix_subscriptions_portfolio_id"), "subscriptions", ["portfolio_id"], unique=False)
     op.create_index(
