@@ -1,27 +1,35 @@
 """The choices of a preview, and the dialog that turns a preview into a run."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import state
 import streamlit as st
 
-from driftdesk import AccountView, InputError, Mode, Options, Preview, RunType, Toward
+from driftdesk import (
+    MIN_NOTIONAL,
+    AccountView,
+    InputError,
+    Mode,
+    Options,
+    Preview,
+    RunType,
+    Toward,
+    read_number,
+)
 from driftdesk.figures import count_of, money, new_york, percent
 
+AMOUNT_HELP = "Write 1234.50 or 1,234.50: a point before the decimals, a comma only between thousands."
 RUN_TYPES = {"Full rebalance": RunType.FULL_REBALANCE, "Invest cash": RunType.INVEST_CASH}
 SCOPES = {"All to target": False, "Breached only": True}
 TOWARD = {"Target": Toward.TARGET, "Half way": Toward.HALFWAY, "Band edge": Toward.EDGE}
-MINIMUM = Decimal(1)
-LAST_START_BEFORE_CLOSE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the controls ask for. `model` is None for the followed portfolio; `what_if` marks weights that a
-    subscribed account can preview and not run. Money in USD."""
+    subscribed account can preview and not run; `excluded` are the holdings left out. Money in USD."""
 
     model: Any
     run_type: RunType
@@ -30,22 +38,70 @@ class Choice:
     min_notional: Decimal
     cost_bps: Decimal
     what_if: bool
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An amount in USD (or bp) as decimal text; a number input would pass it through a float."""
+
+    what: str
+    key: str
+    text: str
+
+    def amount(self) -> Decimal | None:
+        """The amount, None when blank. Raises InputError for what is none, or below zero."""
+        if not self.text:
+            return None
+        amount = read_number(self.text, self.what, field=self.key)
+        if amount < 0:
+            raise InputError(
+                f"{self.what} is {self.text}; it must be zero or more.",
+                field=self.key,
+                received=self.text,
+                allowed="zero or more",
+            )
+        return amount
 
 
 def controls(view: AccountView) -> Choice:
-    """The controls above a preview, kept for the session."""
+    """The controls above a preview, kept for the session. All are drawn before any is read: a sentence about one must
+    not take the others away."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         run_type = RUN_TYPES[_one_of("Run", RUN_TYPES, "run_type")]
         full = run_type is RunType.FULL_REBALANCE
         scope = SCOPES[_one_of("Trade", SCOPES, "trade_scope")] if full else False
-        minimum = money_input("Minimum order, $", "1.00", "min_order")
-        amount = None if full else money_input("At most, $ (blank: all)", "", "invest_amount")
+        minimum = amount_input("Minimum order, $", f"{MIN_NOTIONAL}", "min_order")
+        amount = None if full else amount_input("At most, $ (blank: all)", "", "invest_amount")
         model, what_if = _portfolio(view)
-    with st.expander("More options", icon=":material/tune:", key="more_options"):
-        options = _options(view, scope, full)
-        cost = money_input("Assumed cost, bp", "1", "cost_bps")
-    least = MINIMUM if minimum is None else minimum
-    return Choice(model, run_type, amount, options, least, cost or Decimal(0), what_if)
+    # What cannot be valued is left out there: the way is open before the sentence that asks for it.
+    opened = view.problem is not None
+    with st.expander("More options", icon=":material/tune:", key="more_options", expanded=opened):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            toward = TOWARD[_one_of("Move to", TOWARD, "toward")] if full else Toward.TARGET
+            buffer = amount_input("Cash to keep, $", "", "cash_buffer")
+            cost = amount_input("Assumed cost, bp", "1", "cost_bps")
+            whole = st.toggle("Whole shares", key="whole_shares", persist_state="session")
+        never_buy, never_sell, excluded = _symbol_lists(view, model or view.model)
+    least = minimum.amount()
+    options = Options(
+        breached_only=scope,
+        toward=toward,
+        cash_buffer=buffer.amount() or Decimal(0),
+        never_buy=frozenset(never_buy),
+        never_sell=frozenset(never_sell),
+        whole_shares=whole,
+    )
+    return Choice(
+        model=model,
+        run_type=run_type,
+        amount=amount.amount() if amount else None,
+        options=options,
+        min_notional=MIN_NOTIONAL if least is None else least,
+        cost_bps=cost.amount() or Decimal(0),
+        what_if=what_if,
+        excluded=excluded,
+    )
 
 
 def _one_of(label: str, options: dict[str, Any], key: str) -> str:
@@ -56,15 +112,10 @@ def _one_of(label: str, options: dict[str, Any], key: str) -> str:
     )
 
 
-def money_input(label: str, default: str, key: str) -> Decimal | None:
-    """An amount in USD from decimal text, None when blank; a number input would pass it through a float."""
-    text = st.text_input(label, default, key=key, persist_state="session", width=150).strip()
-    cleaned = text.removeprefix("$").replace(",", "")
-    if not cleaned:
-        return None
-    if not cleaned.replace(".", "", 1).isdigit() or not cleaned.isascii():
-        raise InputError(f"{label.rstrip(', $')} must be an amount such as 250 or 250.50; received {text}.", field=key)
-    return Decimal(cleaned)
+def amount_input(label: str, default: str, key: str) -> Typed:
+    """A field for an amount; `label` is its name, a comma, and what else is to be known."""
+    text = st.text_input(label, default, key=key, persist_state="session", width=150, help=AMOUNT_HELP)
+    return Typed(label.partition(",")[0], key, text.strip())
 
 
 def _portfolio(view: AccountView) -> tuple[Any, bool]:
@@ -88,27 +139,26 @@ def _portfolio(view: AccountView) -> tuple[Any, bool]:
     return state.desk_model(portfolio), own
 
 
-def _options(view: AccountView, breached_only: bool, full: bool) -> Options:
-    symbols = sorted({holding.symbol for holding in view.snapshot.holdings} | set(_targets(view)))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        toward = TOWARD[_one_of("Move to", TOWARD, "toward")] if full else Toward.TARGET
-        buffer = money_input("Cash to keep, $", "", "cash_buffer")
-        whole = st.toggle("Whole shares", key="whole_shares", persist_state="session")
+def _symbol_lists(view: AccountView, model: Any) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """What is never bought, never sold, and left out; the last belongs to its account, and can be no target."""
+    held = {holding.symbol for holding in view.snapshot.holdings}
+    targets = set() if model is None else set(model.targets.symbols)
+    symbols = sorted(held | targets)
     with st.container(horizontal=True, gap="medium"):
         never_buy = st.multiselect("Never buy", symbols, key="never_buy", persist_state="session", width=300)
         never_sell = st.multiselect("Never sell", symbols, key="never_sell", persist_state="session", width=300)
-    return Options(
-        breached_only=breached_only,
-        toward=toward,
-        cash_buffer=buffer or Decimal(0),
-        never_buy=frozenset(never_buy),
-        never_sell=frozenset(never_sell),
-        whole_shares=whole,
-    )
-
-
-def _targets(view: AccountView) -> tuple[str, ...]:
-    return () if view.model is None else view.model.targets.symbols
+        excluded = st.multiselect(
+            "Leave out",
+            sorted(held - targets),
+            key=f"excluded_{view.account.id}",
+            persist_state="session",
+            width=300,
+            placeholder="Choose options" if held - targets else "Every holding is a target",
+            disabled=not held - targets,
+            help="Holdings outside the portfolio that shall count neither as equity nor in the orders, such as one "
+            "without a price.",
+        )
+    return never_buy, never_sell, tuple(excluded)
 
 
 def obstacle(view: AccountView, choice: Choice) -> str | None:
@@ -118,16 +168,18 @@ def obstacle(view: AccountView, choice: Choice) -> str | None:
             f"These are not the weights of {view.portfolio.name}, which the account follows: a run always uses the "
             "followed portfolio, so this preview can be downloaded and not run."
         )
-    if choice.min_notional != MINIMUM:
-        return f"A run uses the minimum order of {money(MINIMUM)}; with another minimum the preview can be downloaded."
-    if state.desk().mode in (Mode.LIVE, Mode.SANDBOX) and choice.options != Options():
+    if choice.min_notional != MIN_NOTIONAL:
+        least = money(MIN_NOTIONAL)
+        return f"A run uses the minimum order of {least}; with another minimum the preview can be downloaded."
+    if state.desk().mode in (Mode.LIVE, Mode.SANDBOX) and (choice.excluded or choice.options != Options()):
         return "This backend knows none of the chosen options, so the preview can be downloaded and not run."
     return None
 
 
 def queued_until(clock: Any) -> str | None:
     """The sentence that the run stays queued, outside the hours in which one may start (rules.md 5.3)."""
-    if clock.is_open and clock.next_close - clock.timestamp >= LAST_START_BEFORE_CLOSE:
+    session = state.desk().sessions.current_or_next(clock.timestamp)
+    if clock.is_open and session.in_run_window(clock.timestamp):
         return None
     reason = "It is too late to start a run in this session" if clock.is_open else "The market is closed"
     return f"{reason}: the run stays queued until the next open, {new_york(clock.next_open)} New York."

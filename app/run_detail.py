@@ -15,7 +15,10 @@ from driftdesk.figures import (
     fills_figure,
     fills_table,
     money,
+    previewed_alt,
+    previewed_table,
     refused_table,
+    run_reason,
     timeline_alt,
     timeline_figure,
     timeline_table,
@@ -49,16 +52,19 @@ def _draw(run: Any, names: dict[str, str]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(state.plain(f"{names.get(run.account_id, run.account_id)}, run {run.id[:8]}"))
         st.badge(words(run.status), color=widgets.state_colour(run.status))
-    about = [words(run.type), f"initiated from {words(run.initiated_from or 'unknown')}"]
-    about += [part for part in (run.trigger, run.reason) if part]
-    st.markdown(state.plain(" · ".join(about)))
+    about = (words(run.type), f"initiated from {words(run.initiated_from or 'unknown')}", run_reason(run))
+    st.markdown(state.plain(" · ".join(part for part in about if part)))
     widgets.moment(run.created_at, "Created ")
     if run.events:
         widgets.chart(timeline_figure(run, state.theme()), timeline_alt(run), "timeline_chart")
     if run.is_open:
         _while_open(run)
-    fills = fills_table(run)
-    if len(fills):
+    fills, previewed = fills_table(run), previewed_table(run)
+    if len(previewed):
+        st.markdown("**Previewed orders**")
+        widgets.table(previewed, previewed_alt(run))
+        st.caption("Nothing was sent yet: the run plans again when it starts, and sends these unless prices moved far.")
+    elif len(fills):
         widgets.chart(fills_figure(run, state.theme()), fills_alt(run), "fills_chart")
         widgets.table(fills, fills_alt(run))
         widgets.download(fills, "fills", run.id[:8], key="download_fills")
@@ -66,8 +72,8 @@ def _draw(run: Any, names: dict[str, str]) -> None:
         st.caption("The orders are planned when the run starts." if run.is_open else "This run has no orders.")
     refused = refused_table(run)
     if len(refused):
-        st.markdown("**Failed and skipped**")
-        widgets.table(refused, f"{count_of(len(refused), 'order')} failed or skipped, each with its reason.")
+        st.markdown("**Not traded, or not in full**")
+        widgets.table(refused, f"{count_of(len(refused), 'order')} not traded or not in full, each with its reason.")
     if run.events:
         with st.expander("Steps as a table", icon=":material/table_rows:", on_change="rerun", key="steps_rows") as rows:
             if rows.open:
@@ -84,9 +90,10 @@ def _while_open(run: Any) -> None:
 
 @st.dialog("Cancel run", icon=":material/cancel:")
 def _confirm_cancel(run: Any) -> None:
-    planned = sum((line.notional for line in run.plan), Decimal(0))
-    begun = f"{count_of(len(run.plan), 'planned order')} for {money(planned)}; what was filled stays"
-    st.markdown(state.plain(f"Run {run.id[:8]}: {begun if run.plan else 'not started yet, nothing was sent'}."))
+    fills = fills_table(run)
+    planned = sum(fills["Planned notional"].dropna(), Decimal(0))
+    begun = f"{count_of(len(fills), 'planned order')} for {money(planned)}; what was filled stays"
+    st.markdown(state.plain(f"Run {run.id[:8]}: {begun if len(fills) else 'not started yet, nothing was sent'}."))
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Back", key="cancel_back"):
             st.rerun()

@@ -1,13 +1,16 @@
 """What a person types or drops on the what-if page: holdings and cash, weights and bands, as decimal text."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pandas as pd
 import state
 import streamlit as st
 
-from driftdesk import AccountView, read_holdings, read_portfolio
+from driftdesk import AccountView, InputError, read_holdings, read_number, read_portfolio
+from driftdesk.figures import count_of
 
 EXAMPLE, ACCOUNT, FILES = "Example", "This account", "CSV files"
 CASH = "Cash"
@@ -15,7 +18,8 @@ CASH = "Cash"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the tables begin with. `name` tells one start from another, so that edits belong to their start."""
+    """What the tables begin with. `name` tells one start from another, so that edits belong to their start; `note` says
+    what the start has and this page does not."""
 
     name: str
     holdings: tuple[tuple[str, str, str], ...]
@@ -23,6 +27,7 @@ class Start:
     weights: tuple[tuple[str, str], ...]
     points: str
     relative: str
+    note: str = ""
 
 
 EXAMPLE_START = Start(
@@ -51,16 +56,46 @@ def start() -> Start:
 
 
 def _from_account(view: AccountView) -> Start:
-    prices = {quote.symbol: quote.price for quote in view.snapshot.quotes}
-    rows = [(h.symbol, f"{h.quantity:f}", _text(prices.get(h.symbol))) for h in view.snapshot.holdings]
-    held = {holding.symbol for holding in view.snapshot.holdings}
-    if view.model is None:
-        weights, points, relative = EXAMPLE_START.weights, EXAMPLE_START.points, EXAMPLE_START.relative
-    else:
-        weights = _weights(view.model)
-        points, relative = _bands(view.model)
-        rows += [(s, "0", _text(prices.get(s))) for s in view.model.targets.symbols if s not in held]
-    return Start(f"account {view.account.id}", tuple(rows), f"{view.snapshot.cash:f}", weights, points, relative)
+    model, snapshot, note = view.model, view.snapshot, ""
+    if model is None:
+        portfolio = next(iter(state.desk().portfolios()), None)
+        if portfolio is None:
+            raise InputError("There is no portfolio to start from; start from the example.", field="portfolio")
+        model = state.desk_model(portfolio)
+        snapshot = state.desk().snapshot(view.account.id, model.targets.symbols)
+        note = f"{state.label_of(view)} follows no portfolio: these are the weights and bands of {portfolio.name}. "
+    prices = {quote.symbol: quote.price for quote in snapshot.quotes}
+    held = {holding.symbol: holding.quantity for holding in snapshot.holdings}
+    quantities = held | {symbol: 0 for symbol in model.targets.symbols if symbol not in held}
+    rows = tuple((symbol, f"{quantity:f}", _text(prices.get(symbol))) for symbol, quantity in quantities.items())
+    points, relative = _bands(model)
+    note += _left_out([*_rules(model), *_circumstances(view)])
+    return Start(f"account {view.account.id}", rows, f"{snapshot.cash:f}", _weights(model), points, relative, note)
+
+
+def _rules(model: object) -> list[str]:
+    """The rules of a portfolio that this page does not ask for."""
+    calendar = model.calendar
+    found = [f"the {calendar.kind.value} calendar day ({calendar.day})"] if calendar else []
+    return found + ([f"the cooldown of {count_of(model.cooldown_days, 'day')}"] if model.cooldown_days else [])
+
+
+def _circumstances(view: AccountView) -> list[str]:
+    """What else decides about an account, and is not in its holdings."""
+    waiting = view.subscription.waiting if view.subscription else None
+    found = {
+        "its open orders": view.snapshot.open_orders,
+        "what cannot be traded now": [quote for quote in view.snapshot.quotes if not quote.tradable],
+        "what waits for its next evaluation": waiting
+        and (waiting.portfolio_changed or waiting.subscription_created or waiting.uninvested_inflow or waiting.held),
+    }
+    return [what for what, there in found.items() if there]
+
+
+def _left_out(parts: Sequence[str]) -> str:
+    if not parts:
+        return ""
+    return f"Left out here: {', '.join(parts)}. The decision on the drift page counts all of it."
 
 
 def _text(number: object) -> str:
@@ -75,7 +110,11 @@ def _weights(model: object) -> tuple[tuple[str, str], ...]:
 
 
 def _bands(model: object) -> tuple[str, str]:
-    found = {band.kind.value: f"{band.percent.normalize():f}" for band in model.bands}
+    """The tightest band of each kind: it governs alone (rules.md 3.6)."""
+    kinds = {band.kind.value: [] for band in model.bands}
+    for band in model.bands:
+        kinds[band.kind.value].append(band.percent)
+    found = {kind: f"{min(percents).normalize():f}" for kind, percents in kinds.items()}
     return found.get("absolute", ""), found.get("relative", "")
 
 
@@ -87,7 +126,7 @@ def _from_files() -> Start:
     )
     begin = EXAMPLE_START
     rows, cash, name = begin.holdings, begin.cash, "files"
-    weights, points, relative = begin.weights, begin.points, begin.relative
+    weights, points, relative, note = begin.weights, begin.points, begin.relative, ""
     if held is not None:
         book = read_holdings(_decoded(held), name=held.name)
         rows = tuple((row.symbol, f"{row.quantity:f}", f"{row.price:f}") for row in book.rows)
@@ -97,7 +136,9 @@ def _from_files() -> Start:
         model = read_portfolio(_decoded(targets), name=targets.name)
         weights, (points, relative) = _weights(model), _bands(model)
         name += _digest(targets)
-    return Start(name, rows, cash, weights, points, relative)
+        rules = _rules(model)
+        note = f"Left out here: {', '.join(rules)}." if rules else ""
+    return Start(name, rows, cash, weights, points, relative, note)
 
 
 def _decoded(upload: object) -> str:
@@ -108,25 +149,51 @@ def _digest(upload: object) -> str:
     return hashlib.sha256(upload.getvalue()).hexdigest()[:12]
 
 
-def holdings(begin: Start) -> tuple[list[tuple[str, str, str]], str]:
-    """Holdings as (symbol, quantity, price) and cash, all as text, because a number cell is a float."""
+def holdings(begin: Start) -> tuple[list[list[str]], str]:
+    """The rows of symbol, quantity and price, and the cash, as typed: a number cell would be a float."""
     st.subheader("Holdings")
-    frame = _edited(
+    rows = _edited(
         pd.DataFrame(begin.holdings, columns=["Symbol", "Quantity", "Price"]), f"what_if_holdings_{begin.name}"
     )
-    cash = st.text_input("Cash, $", begin.cash, key=f"what_if_cash_{begin.name}", persist_state="session")
-    return [(row[0].upper(), row[1], row[2]) for row in frame], _number(cash)
+    return rows, st.text_input("Cash, $", begin.cash, key=f"what_if_cash_{begin.name}", persist_state="session")
 
 
-def targets(begin: Start) -> tuple[dict[str, str], list[str]]:
-    """Weights in percent by symbol, and the bands as text."""
+def targets(begin: Start) -> tuple[list[list[str]], str, str]:
+    """The rows of symbol and percent, and the two bands, as typed."""
     st.subheader("Weights and bands")
-    frame = _edited(pd.DataFrame(begin.weights, columns=["Symbol", "Percent"]), f"what_if_weights_{begin.name}")
+    rows = _edited(pd.DataFrame(begin.weights, columns=["Symbol", "Percent"]), f"what_if_weights_{begin.name}")
     with st.container(horizontal=True, gap="medium"):
         points = st.text_input("Band, points", begin.points, key=f"what_if_points_{begin.name}", width=150)
         relative = st.text_input("Band, % of target", begin.relative, key=f"what_if_relative_{begin.name}", width=150)
-    bands = [f"{kind} {text.strip()}" for kind, text in (("absolute", points), ("relative", relative)) if text.strip()]
-    return {symbol.upper() if symbol != CASH else "cash": percent for symbol, percent in frame}, bands
+    return rows, points, relative
+
+
+def read_typed_holdings(rows: list[list[str]], cash: str) -> tuple[list[tuple[str, Decimal, Decimal]], Decimal]:
+    """(symbol, quantity, price) and cash of what `holdings` gave. Raises InputError naming the cell."""
+    read = [
+        (symbol, read_number(quantity, f"The quantity of {name}"), read_number(price, f"The price of {name}"))
+        for (symbol, quantity, price), name in zip(rows, _names(rows), strict=True)
+    ]
+    return read, read_number(cash, "Cash") if cash.strip() else Decimal(0)
+
+
+def read_typed_targets(rows: list[list[str]], points: str, relative: str) -> tuple[dict[str, Decimal], list[str]]:
+    """Percents by symbol and the bands of what `targets` gave. Raises InputError naming the cell."""
+    weights: dict[str, Decimal] = {}
+    for (typed, percent), name in zip(rows, _names(rows), strict=True):
+        symbol = typed.upper()
+        if symbol in weights:
+            raise InputError(f"{name} has two weights; list each symbol once.", field="weights", received=typed)
+        weights[symbol] = read_number(percent.removesuffix("%"), f"The percent of {name}")
+    kinds = (("absolute", points, "The band in points"), ("relative", relative, "The band in % of target"))
+    bands = [
+        f"{kind} {read_number(text.strip().removesuffix('%'), what):f}" for kind, text, what in kinds if text.strip()
+    ]
+    return weights, bands
+
+
+def _names(rows: list[list[str]]) -> list[str]:
+    return [row[0] or f"row {number}" for number, row in enumerate(rows, start=1)]
 
 
 def _edited(frame: pd.DataFrame, key: str) -> list[list[str]]:
@@ -142,9 +209,5 @@ def _edited(frame: pd.DataFrame, key: str) -> list[list[str]]:
             name: st.column_config.TextColumn(alignment="left" if name == "Symbol" else "right") for name in frame
         },
     )
-    rows = [["" if pd.isna(cell) else _number(str(cell)) for cell in row] for row in edited.to_numpy().tolist()]
+    rows = [["" if pd.isna(cell) else str(cell).strip() for cell in row] for row in edited.to_numpy().tolist()]
     return [row for row in rows if any(row)]
-
-
-def _number(text: str) -> str:
-    return text.strip().removeprefix("$").replace(",", "")

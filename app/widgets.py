@@ -52,10 +52,6 @@ COLUMNS = {
         st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="America/New_York"),
     ),
 }
-RUNS_LEGEND = (
-    ":small[● completed &emsp; ◇ ○ open &emsp; — canceled &emsp; :orange[✖] failed &emsp; "
-    ":orange[▼] sold, :blue[▲] bought in a month]"
-)
 BADGES = {
     "Side": ["▼ Sell", "▲ Buy"],
     "Standing": ["Problem", "Outside band", "Near the edge", "Inside", "No portfolio"],
@@ -100,19 +96,6 @@ RUNS_LEGEND = legend(
     "— canceled",
     ":orange[✖] failed",
     ":orange[▼] sold, :blue[▲] bought in a month",
-)
-OUTCOMES: dict[str, tuple[str, str, Any]] = {
-    "run": ("Would rebalance", ":material/sync_alt:", "orange"),
-    "blocked": ("Waits", ":material/hourglass:", "orange"),
-    "not_due": ("Nothing due", ":material/check:", "gray"),
-}
-ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
-# Longer tables scroll inside themselves.
-ALL_ROWS = 15
-HIDDEN = ("Account id", "Run", "Line", "Client order id")
-DRIFT_LEGEND = (
-    ":small[:orange[**▶**] over its band, sell &emsp; :blue[**◀**] under its band, buy &emsp; ◇ inside, past 80% of "
-    "the band &emsp; ● inside &emsp; ✕ no target &emsp; ▭ allowed band &emsp; **|** target]"
 )
 
 

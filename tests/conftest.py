@@ -24,7 +24,7 @@ WEDNESDAY_10AM = datetime(2026, 3, 11, 10, 0, tzinfo=NEW_YORK)
 @cache
 def simulated_feed() -> PriceFeed:
     """The simulated market, made once."""
-    return make_feed(None)
+    return make_feed()
 
 
 @pytest.fixture

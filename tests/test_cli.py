@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from driftdesk import cli, launch
+from driftdesk.backend.opening import SIMULATED, PriceSource
 from driftdesk.errors import DataError, InputError, StateError
 
 SAMPLES = Path(__file__).parent / "answers"
@@ -128,7 +129,8 @@ def test_bad_input_is_one_sentence(
         (("--port", "0"), "is not a port; use 1 to 65535"),
         (("--port", "http"), "is not a port; use 1 to 65535"),
         (("--column", "Close"), "--column needs --prices"),
-        (("--prices", "no/such.csv"), "--prices no/such.csv is not a file"),
+        (("--prices", "no/such.csv"), "--prices no/such.csv does not exist"),
+        (("reset", "--yes", "--allow-jumps"), "--allow-jumps needs --prices"),
         (("serve", "--start", "2026-03-02T09:00"), "is not an ISO time with a time zone"),
         (("serve", "--clock", "system", "--start", "2026-03-02T09:00Z"), "--start sets a simulated clock"),
         (("serve", "--demo", "--empty"), "not allowed with argument"),
@@ -154,7 +156,7 @@ def test_a_refusal_of_the_backend_is_one_sentence(
 ) -> None:
     """What the demo world refuses reaches the person without a traceback."""
 
-    def refuse(_world: launch.World) -> None:
+    def refuse(_world: cli.World) -> None:
         raise DataError("prices.csv, line 7: the price of SPY is negative.")
 
     monkeypatch.setattr(cli, "_build", refuse)
@@ -170,11 +172,11 @@ def test_the_world_is_built_before_the_pages_open(
     prices.write_text("Date,SPY\n2024-01-02,472.65\n", "utf-8")
     done: list[object] = []
     monkeypatch.setattr(cli, "_build", done.append)
-    monkeypatch.setattr(cli, "open_app", lambda world, **how: done.append((world, how)) or 0)
+    monkeypatch.setattr(cli, "open_app", lambda variables, **how: done.append((variables, how)) or 0)
     arguments = ("--prices", prices, "--data", tmp_path / "d", "--port", str(other_port), "--no-browser")
     status, out, _ = run(capsys, *arguments)
-    world = launch.World(tmp_path / "d", prices)
-    assert (status, done) == (0, [world, (world, {"port": other_port, "browser": False})])
+    world = cli.World(tmp_path / "d", PriceSource(prices))
+    assert (status, done) == (0, [world, (world.environment(), {"port": other_port, "browser": False})])
     assert f"http://127.0.0.1:{other_port}" in out
 
 
@@ -218,14 +220,84 @@ def test_the_pages_are_private() -> None:
 
 
 def test_the_pages_learn_of_the_world_by_environment(tmp_path: Path) -> None:
-    """Data directory, price file and column travel as variables; what was not chosen is not set."""
-    full = launch.World(tmp_path, tmp_path / "p.csv", "Close").environment()
+    """Data directory and price source travel as variables; what was not chosen is not set."""
+    full = cli.World(tmp_path, PriceSource(tmp_path / "p.csv", "Close", allow_jumps=True)).environment()
     assert full == {
         "DRIFTDESK_DATA": str(tmp_path),
         "DRIFTDESK_PRICES": str(tmp_path / "p.csv"),
         "DRIFTDESK_COLUMN": "Close",
+        "DRIFTDESK_ALLOW_JUMPS": "1",
     }
-    assert launch.World(tmp_path).environment() == {"DRIFTDESK_DATA": str(tmp_path)}
+    assert cli.World(tmp_path, SIMULATED).environment() == {"DRIFTDESK_DATA": str(tmp_path)}
+
+
+JUMP = "Date,SPY\n2024-01-02,100\n2024-01-03,100\n2024-01-04,150\n"
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+@pytest.mark.parametrize("command", [(), ("reset", "--yes"), ("serve", "--empty")], ids=["open", "reset", "serve"])
+def test_a_jump_that_a_person_allows_is_a_warning(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: tuple[str, ...],
+    how: str,
+) -> None:
+    """100 to 150 in a day is printed in one line with file, line, symbol and move; then three days are too few."""
+    prices = tmp_path / "prices.csv"
+    prices.write_text(JUMP, "utf-8")
+    if how == "variable":
+        monkeypatch.setenv("DRIFTDESK_ALLOW_JUMPS", "1")
+    said = ("--allow-jumps",) if how == "option" else ()
+    port = ("--port", str(launch.choose_port(None))) if command[:1] == ("serve",) else ()
+    status, _, err = run(capsys, *command, "--prices", prices, "--data", tmp_path / "d", *said, *port)
+    warning, refusal = err.splitlines()
+    expected = "driftdesk: warning: prices.csv, line 4, SPY: SPY goes from 100 to 150 (+50.0 %) on 2024-01-04"
+    assert (2, expected) == (status, warning.split(";", maxsplit=1)[0])
+    assert "has 3 sessions; the demo world needs 120" in refusal
+
+
+def test_a_jump_that_nobody_allowed_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The same file without the option: one sentence, which names the option."""
+    prices = tmp_path / "prices.csv"
+    prices.write_text(JUMP, "utf-8")
+    status, _, err = run(capsys, "reset", "--yes", "--prices", prices, "--data", tmp_path / "d")
+    assert (2, 1) == (status, err.count("\n"))
+    assert "prices.csv, line 4: SPY goes from 100 to 150" in err
+    assert "--allow-jumps" in err
+
+
+def test_the_variable_for_jumps_is_1_or_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anything else is refused by name; unset means no."""
+    for text, expected in (("1", True), ("0", False), ("", False)):
+        monkeypatch.setenv("DRIFTDESK_ALLOW_JUMPS", text)
+        assert expected is launch.jumps_allowed()
+    monkeypatch.setenv("DRIFTDESK_ALLOW_JUMPS", "maybe")
+    with pytest.raises(InputError, match="DRIFTDESK_ALLOW_JUMPS must be 1 or 0"):
+        launch.jumps_allowed()
+
+
+def test_a_directory_of_price_files_is_taken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other_port: int
+) -> None:
+    """`--prices DIR --column Close` reaches the world as it is."""
+    done: list[object] = []
+    monkeypatch.setattr(cli, "_build", done.append)
+    monkeypatch.setattr(cli, "open_app", lambda *_, **__: 0)
+    arguments = ("--prices", tmp_path, "--column", "Close", "--data", tmp_path / "d", "--port", str(other_port))
+    status, _, err = run(capsys, *arguments)
+    assert (0, "", [cli.World(tmp_path / "d", PriceSource(tmp_path, "Close"))]) == (status, err, done)
+
+
+def test_the_sample_in_the_readme_is_what_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last character, the hash included."""
+    monkeypatch.chdir(SAMPLES)
+    command = "$ driftdesk preview sample_holdings.csv sample_portfolio.json\n"
+    _, out, _ = run(capsys, *command.split()[2:])
+    shown = (SAMPLES.parents[1] / "README.md").read_text("utf-8").split(command)[1].split("```")[0]
+    assert shown == out
 
 
 def test_a_taken_port_is_refused_or_passed_over() -> None:
@@ -279,3 +351,31 @@ def test_progress_is_for_a_person_who_watches(
         show(0.5, "Replaying 2 March 2026")
         written = capsys.readouterr().out
     assert (expected, watched) == (written.strip(), capsys.readouterr().out.endswith("\r"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--database", "foo"), "database must be the URL of a SQLite file"),
+        (("--database", "sqlite:///notes.md"), "notes.md cannot be used as a database (it is not a SQLite file)"),
+        (("--database", "sqlite:///notes.md/world.db"), "The directory notes.md cannot be made"),
+        (("--data", "notes.md/data"), "cannot be made"),
+        (("--start", "2023-01-20T10:00-05:00"), "--start must lie between 2023-02-02 and 2036-12-31"),
+        (("--empty", "--start", "2055-01-04T10:00-05:00"), "which the trading calendar knows"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    sentence: str,
+) -> None:
+    """A database, directory or start that cannot be used ends with status 2, and nothing is left on the disk."""
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").write_text("notes", "utf-8")
+    port = str(launch.choose_port(None))
+    status, _, err = run(capsys, "serve", "--data", tmp_path / "data", "--port", port, *arguments)
+    assert (2, 1, "driftdesk: ") == (status, err.count("\n"), err[:11])
+    assert sentence in err
+    assert ["notes.md"] == os.listdir()

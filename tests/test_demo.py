@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +16,14 @@ from conftest import simulated_feed
 from sqlalchemy import Table, select
 
 from driftdesk import connect
-from driftdesk.backend.opening import open_service
+from driftdesk.backend.opening import PriceSource, open_service
 from driftdesk.backend.service import Service
 from driftdesk.backend.store import tables
 from driftdesk.backend.store.types import Row
-from driftdesk.demo import build_world, demo_now, ensure_world, open_world
+from driftdesk.demo import build_world, demo_now, ensure_world, open_world, reset_world
 from driftdesk.engine.schedule import NEW_YORK, new_york_date
-from driftdesk.errors import StateError
+from driftdesk.errors import DataError, StateError
+from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import cash_of
 from driftdesk.wire.simulation import CreateAccount
 
@@ -213,7 +216,7 @@ def test_a_demo_is_not_built_over_something_else(tmp_path: Path) -> None:
 @pytest.mark.skipif(not PANEL.exists(), reason="no real prices beside the checkout (../shared/data)")
 def test_a_demo_on_real_prices(tmp_path: Path) -> None:
     """Built once on the panel of 2004-2024, with 60 sessions to go on to and a breached account at hand-over."""
-    ensure_world(tmp_path, prices=PANEL)
+    ensure_world(tmp_path, PriceSource(PANEL))
     with connect(data=tmp_path, prices=PANEL) as desk:
         views = desk.book()
         assert 12 == len(views)
@@ -221,3 +224,91 @@ def test_a_demo_on_real_prices(tmp_path: Path) -> None:
         assert any(view.drift is not None and view.drift.breached for view in views)
         assert 100 < len(desk.runs())
         assert {"COMPLETED_SUCCESS", "CANCELED"} == {str(run.status) for run in desk.runs()}
+
+
+def price_panel(folder: Path, **starts: int) -> PriceSource:
+    """125 sessions of 2024; a symbol has prices from the session of that number on: `price_panel(f, AAA=0, NEW=40)`."""
+    days = [session.date for session in new_york_sessions().between(date(2024, 1, 2), date(2024, 12, 31))][:125]
+    lines = [
+        ",".join([str(day), *("" if number < start else f"{100 + number % 17}" for start in starts.values())])
+        for number, day in enumerate(days)
+    ]
+    path = folder / "prices.csv"
+    path.write_text("\n".join([",".join(["Date", *starts]), *lines]), "utf-8")
+    return PriceSource(path)
+
+
+def test_a_symbol_that_starts_late_is_left_out(tmp_path: Path) -> None:
+    """NEW has its first price on the 41st session: no portfolio has it and no account brought it."""
+    source = price_panel(tmp_path, AAA=0, NEW=40, BBB=0)
+    ensure_world(tmp_path / "data", source)
+    with connect(data=tmp_path / "data", prices=source.file) as desk:
+        weighted = {weight.symbol for portfolio in desk.portfolios() for weight in portfolio.weights if weight.symbol}
+        held = {holding.symbol for view in desk.book() for holding in view.snapshot.holdings}
+        assert ({"AAA", "BBB"}, {"AAA", "BBB"}) == (weighted, held)
+        assert all(view.problem is None for view in desk.book())
+
+
+def test_a_file_without_a_price_at_the_beginning_is_refused(tmp_path: Path) -> None:
+    """All of its symbols start after its first line: one sentence that says where the world would begin."""
+    with pytest.raises(DataError, match="no price on 2024-01-02, where the demo world begins"):
+        ensure_world(tmp_path / "data", price_panel(tmp_path, AAA=3, BBB=5))
+    assert [] == list((tmp_path / "data").iterdir())
+
+
+def test_a_build_leaves_the_database_alone(tmp_path: Path) -> None:
+    """No lock file and no half-built file stays beside it."""
+    path = ensure_world(tmp_path / "data", price_panel(tmp_path, AAA=0))
+    assert [path] == list((tmp_path / "data").iterdir())
+
+
+def test_a_world_that_is_open_is_not_reset(tmp_path: Path) -> None:
+    """Refused while one of two desks has it open, with what to do; made anew, without what was done, afterwards."""
+    source = price_panel(tmp_path, AAA=0, BBB=0)
+    directory = tmp_path / "data"
+    with connect(data=directory, prices=source.file) as first:
+        assert first.simulation is not None
+        first.simulation.create_account(name="Mine", cash=Decimal(1))
+        connect(data=directory, prices=source.file).close()
+        with pytest.raises(StateError, match="is open in another program: close its pages"):
+            reset_world(directory, source)
+        assert "Mine" in {account.name for account in first.client.accounts.list()}
+    reset_world(directory, source)
+    with connect(data=directory, prices=source.file) as again:
+        assert "Mine" not in {account.name for account in again.client.accounts.list()}
+
+
+def test_a_killed_program_does_not_keep_a_world_from_its_reset(tmp_path: Path) -> None:
+    """Refused while the other process has it open; once that is killed, the world is made anew."""
+    source = price_panel(tmp_path, AAA=0)
+    directory = tmp_path / "data"
+    script = "import sys, time; from driftdesk import connect; connect(data=sys.argv[1], prices=sys.argv[2])"
+    command = [sys.executable, "-c", f"{script}; print('open', flush=True); time.sleep(600)", directory, source.file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert "open" == other.stdout.readline().strip()
+        try:
+            with pytest.raises(StateError, match="is open in another program"):
+                reset_world(directory, source)
+        finally:
+            other.kill()
+    assert reset_world(directory, source).exists()
+
+
+def test_a_directory_of_price_files_makes_a_demo(tmp_path: Path) -> None:
+    """One OHLC file a symbol; the names of the files say whose prices they are, so a renamed one is another world."""
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    panel = price_panel(tmp_path, AAA=0).file
+    assert panel is not None
+    prices = [line.split(",") for line in panel.read_text("utf-8").splitlines()[1:]]
+    text = "\n".join(["Date,Open,High,Low,Close", *(f"{day},1,1,1,{close}" for day, close in prices)])
+    for name in ("SPY.csv", "TLT.csv"):
+        (folder / name).write_text(text, "utf-8")
+    source = PriceSource(folder, "Close")
+    path = ensure_world(tmp_path / "data", source)
+    opened = open_world(tmp_path / "data", source)
+    assert ["SPY", "TLT"] == [asset.symbol for asset in opened.world.feed.assets]
+    opened.close()
+    (folder / "TLT.csv").rename(folder / "AGG.csv")
+    assert path.stem != f"demo-{source.key}"

@@ -66,6 +66,14 @@ def test_numbers_may_be_text_int_or_decimal() -> None:
         ask(holdings=[("SPY", 60.5, 100)])
 
 
+def test_nine_decimals_of_a_share_are_kept() -> None:
+    """The finest quantity there is (rules.md 1.3), as in a file of holdings."""
+    assert (
+        Decimal("60.000000001")
+        == ask(holdings=[("SPY", "60.000000001", 100), HOLDINGS[1]]).snapshot.holdings[0].quantity
+    )
+
+
 def test_what_is_not_held_is_bought_at_the_price_given() -> None:
     """GLD with quantity 0 at 200: 1,000 of cash to 0, all into GLD as five shares."""
     result = ask(
@@ -95,6 +103,10 @@ def test_the_day_only_dates_the_result() -> None:
         (InputError, "bands[1]", {"bands": ["absolute 5", "sideways 5"]}),
         (InputError, "repeats SPY", {"holdings": [("SPY", 1, 100), ("spy", 1, 100)]}),
         (InputError, "price of SPY must be positive", {"holdings": [("SPY", 1, 0)]}),
+        (InputError, "price of SPY must be positive", {"holdings": [("SPY", 1, "0.00004")]}),
+        (InputError, "SPY has more than 9 decimals", {"holdings": [("SPY", "1.0000000001", 100)]}),
+        (InputError, "'S&P 500' is not a ticker symbol", {"holdings": [("S&P 500", 1, 100)]}),
+        (InputError, "A symbol is missing", {"weights": {"": 100}}),
         (InputError, "is cash", {"holdings": [("cash", 1000, 1)]}),
         (InputError, "as_of needs a time zone", {"as_of": datetime(2026, 3, 11)}),  # noqa: DTZ001 - on purpose
         (DataError, "TLT", {"holdings": [("SPY", 1, 100)]}),

@@ -16,9 +16,11 @@ chosen = state.chosen_portfolio(state.COMPARE)
 other = chosen is not None and (view.portfolio is None or chosen.id != view.portfolio.id)
 if view.problem and not other:
     st.error(state.plain(view.problem), icon=":material/error:")
+    st.page_link("views/preview.py", label="Preview the orders, or leave a holding out", icon=":material/fact_check:")
     st.stop()
 if view.drift is None and not other:
     st.info("This account follows no portfolio. Choose one under “Compare with” to measure it.")
+    st.page_link("views/preview.py", label="Preview the orders against a portfolio", icon=":material/fact_check:")
     st.stop()
 
 preview = state.desk().preview(view.account.id, model=state.desk_model(chosen) if other else None)

@@ -28,6 +28,7 @@ preview = state.desk().preview(
     options=choice.options,
     min_notional=choice.min_notional,
     cost_bps=choice.cost_bps,
+    excluded=choice.excluded,
 )
 orders = preview.plan.orders
 widgets.preview_metrics(preview)
@@ -41,18 +42,27 @@ else:
     st.info("With these choices there is nothing to send.")
 
 obstacle = review.obstacle(view, choice)
+running = next((run for run in state.runs(view.account.id) if run.is_open), None)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.button(
         f"Review {count_of(len(orders), 'order')}",
         type="primary",
         icon=":material/checklist:",
-        disabled=not orders or obstacle is not None,
+        disabled=not orders or obstacle is not None or running is not None,
         on_click=state.open_review,
         args=(preview,),
         key="review",
     )
     if orders:
         widgets.download(frame, "orders", state.label_of(view), key="download_orders")
+if running is not None and not state.review().following:
+    st.info("This account has an open run, and may have one at a time.", icon=":material/info:")
+    st.page_link(
+        "views/runs.py",
+        label="See or cancel the open run",
+        icon=":material/receipt_long:",
+        query_params=state.run_link(running.id),
+    )
 if obstacle is not None:
     st.info(state.plain(obstacle), icon=":material/info:")
 

@@ -21,10 +21,15 @@ from driftdesk.figures import (
 st.caption("Change any number: drift, decision and orders follow. Nothing is saved and nothing is sent.")
 start = what_if_input.start()
 left, right = st.columns(2, gap="medium")
+# Both are drawn before either is read: a sentence about one must not take the other away.
 with left:
-    holdings, cash = what_if_input.holdings(start)
+    typed_holdings = what_if_input.holdings(start)
 with right:
-    weights, bands = what_if_input.targets(start)
+    typed_targets = what_if_input.targets(start)
+if start.note:
+    st.caption(state.plain(start.note))
+holdings, cash = what_if_input.read_typed_holdings(*typed_holdings)
+weights, bands = what_if_input.read_typed_targets(*typed_targets)
 
 answer = what_if(holdings, cash=cash, weights=weights, bands=bands, as_of=state.desk().clock().timestamp)
 

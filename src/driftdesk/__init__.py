@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from driftdesk.connect import connect, connect_from_environment
     from driftdesk.desk import AccountView, Desk, Mode
-    from driftdesk.engine.plan import Options, RunType, Toward
+    from driftdesk.engine.plan import MIN_NOTIONAL, Options, RunType, Toward
     from driftdesk.engine.preview import Preview
     from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
     from driftdesk.files import read_holdings, read_portfolio
+    from driftdesk.tables import read_number
     from driftdesk.translate import to_portfolio
     from driftdesk.whatif import WhatIf, what_if
 
 __all__ = [
+    "MIN_NOTIONAL",
     "AccountView",
     "BackendError",
     "DataError",
@@ -38,6 +40,7 @@ __all__ = [
     "connect",
     "connect_from_environment",
     "read_holdings",
+    "read_number",
     "read_portfolio",
     "to_portfolio",
     "what_if",
@@ -48,7 +51,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "connect": ("connect", "connect_from_environment"),
     "desk": ("AccountView", "Desk", "Mode"),
-    "engine.plan": ("Options", "RunType", "Toward"),
+    "engine.plan": ("MIN_NOTIONAL", "Options", "RunType", "Toward"),
     "engine.preview": ("Preview",),
     "errors": (
         "BackendError",
@@ -60,6 +63,7 @@ _HOMES: Final = {
         "StateError",
     ),
     "files": ("read_holdings", "read_portfolio"),
+    "tables": ("read_number",),
     "translate": ("to_portfolio",),
     "whatif": ("WhatIf", "what_if"),
 }

@@ -9,15 +9,32 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from driftdesk import __version__
 from driftdesk.errors import DriftdeskError, InputError
-from driftdesk.launch import HOST, World, choose_port, data_directory, end_politely, is_free, open_app
+from driftdesk.launch import (
+    COLUMN_VARIABLE,
+    DATA_VARIABLE,
+    HOST,
+    JUMPS_VARIABLE,
+    PRICES_VARIABLE,
+    YES,
+    choose_port,
+    data_directory,
+    end_politely,
+    is_free,
+    jumps_allowed,
+    open_app,
+)
 from driftdesk.money import parse_decimal
+
+if TYPE_CHECKING:
+    from driftdesk.backend.opening import PriceSource
 
 BAD_INPUT: Final = 2
 SERVE_PORT: Final = 8787
@@ -63,8 +80,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_world(parser: argparse.ArgumentParser, default: str | None) -> None:
     # A command's own default would hide what was said before the command: `driftdesk --data DIR reset`.
-    parser.add_argument("--prices", type=Path, metavar="FILE", default=default, help="price history (CSV) to build on")
-    parser.add_argument("--column", metavar="NAME", default=default, help="its price column, for a file of one symbol")
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE", default=default, help="price history to build on: a CSV, or a directory"
+    )
+    parser.add_argument("--column", metavar="NAME", default=default, help="its price column, for files of one symbol")
+    parser.add_argument(
+        "--allow-jumps", action="store_true", default=default,
+        help="take moves of more than 40 %% in a day for real, with a warning each (DRIFTDESK_ALLOW_JUMPS=1)",
+    )  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="DIR", default=default, help="data directory (DRIFTDESK_DATA)")
 
 
@@ -128,18 +151,52 @@ def _never_fail_on_a_character(stream: TextIO) -> None:
         reconfigure(errors="replace")
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where the demo world lives and what its prices come from."""
+
+    data: Path
+    source: "PriceSource"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell the pages about this world."""
+        source = self.source
+        chosen = {
+            DATA_VARIABLE: self.data,
+            PRICES_VARIABLE: source.file,
+            COLUMN_VARIABLE: source.column,
+            JUMPS_VARIABLE: YES if source.allow_jumps else None,
+        }
+        return {name: str(value) for name, value in chosen.items() if value is not None}
+
+
 def _world(arguments: argparse.Namespace) -> World:
     prices = arguments.prices.expanduser().absolute() if arguments.prices else None
-    if prices is not None and not prices.is_file():
+    if prices is not None and not prices.exists():
         raise InputError(
-            f"--prices {arguments.prices} is not a file; give a CSV with a Date column.",
+            f"--prices {arguments.prices} does not exist; give a CSV with a Date column, or a directory of such files.",
             field="--prices",
             received=str(arguments.prices),
-            allowed="a CSV file",
+            allowed="a CSV file or a directory of CSV files",
         )
-    if arguments.column and prices is None:
-        raise InputError("--column needs --prices: it names the price column of that file.", field="--column")
-    return World(data_directory(arguments.data), prices, arguments.column)
+    for option, said in (("--column", arguments.column), ("--allow-jumps", arguments.allow_jumps)):
+        if said and prices is None:
+            raise InputError(f"{option} needs --prices: it says how to read that file.", field=option)
+    # The backend's libraries take half a second to import; only the commands that need a backend pay for them.
+    from driftdesk.backend.opening import PriceSource  # noqa: PLC0415
+
+    allow_jumps = prices is not None and (arguments.allow_jumps or jumps_allowed())
+    return World(data_directory(arguments.data), PriceSource(prices, arguments.column, allow_jumps))
+
+
+def _warn(world: World) -> None:
+    """What a person should know of a price file, one line each on standard error; refuses one that cannot be used."""
+    from driftdesk.backend.opening import make_feed  # noqa: PLC0415 - as in _world
+
+    if world.source.file is not None:
+        for finding in make_feed(world.source).findings:
+            where = f"{finding.file}, line {finding.line}, {finding.symbol}"
+            print(f"driftdesk: warning: {where}: {finding.text}", file=sys.stderr)
 
 
 @contextmanager
@@ -159,11 +216,11 @@ def _progress_line() -> Iterator[Callable[[float, str], None]]:
 
 
 def _build(world: World) -> None:
-    # The backend's libraries take half a second to import; only the commands that need a backend pay for them.
-    from driftdesk.demo import ensure_world  # noqa: PLC0415
+    from driftdesk.demo import ensure_world  # noqa: PLC0415 - as in _world
 
+    _warn(world)
     with _progress_line() as show:
-        ensure_world(world.data, prices=world.prices, column=world.column, progress=show)
+        ensure_world(world.data, world.source, progress=show)
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -172,7 +229,7 @@ def _open(arguments: argparse.Namespace) -> int:
     print(f"The demo world is in {world.data}.", flush=True)
     _build(world)
     print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
-    return open_app(world, port=port, browser=not arguments.no_browser)
+    return open_app(world.environment(), port=port, browser=not arguments.no_browser)
 
 
 def _reset(arguments: argparse.Namespace) -> int:
@@ -183,10 +240,11 @@ def _reset(arguments: argparse.Namespace) -> int:
         if input(f"Make the demo world in {world.data} anew? Its runs and orders are lost. [y/N] ").lower() != "y":
             print("Nothing was changed.")
             return 0
-    from driftdesk.demo import reset_world  # noqa: PLC0415 - as in _build
+    from driftdesk.demo import reset_world  # noqa: PLC0415 - as in _world
 
+    _warn(world)
     with _progress_line() as show:
-        reset_world(world.data, prices=world.prices, column=world.column, progress=show)
+        reset_world(world.data, world.source, progress=show)
     print(f"The demo world in {world.data} is new.")
     return 0
 
@@ -203,21 +261,20 @@ def _serve(arguments: argparse.Namespace) -> int:
             allowed="a free port of this machine",
         )
     key, secret = _credentials()
-    import uvicorn  # noqa: PLC0415 - as in _build
+    import uvicorn  # noqa: PLC0415 - as in _world
 
     from driftdesk.backend.api import create_app  # noqa: PLC0415
     from driftdesk.backend.api.auth import Credentials  # noqa: PLC0415
     from driftdesk.connect import open_backend  # noqa: PLC0415
 
-    world.data.mkdir(parents=True, exist_ok=True)
+    _warn(world)
     database = arguments.database or f"sqlite:///{world.data / 'served.db'}"
     backend = open_backend(
         database,
         clock=arguments.clock,
         start=arguments.start,
         demo=arguments.demo,
-        prices=world.prices,
-        column=world.column,
+        source=world.source,
     )
     try:
         backend.start_worker()
@@ -246,7 +303,7 @@ def _credentials() -> tuple[str, str]:
 
 
 def _preview(arguments: argparse.Namespace) -> int:
-    from driftdesk.engine.plan import MIN_NOTIONAL, PlanRequest, RunType  # noqa: PLC0415 - as in _build
+    from driftdesk.engine.plan import MIN_NOTIONAL, PlanRequest, RunType  # noqa: PLC0415 - as in _world
     from driftdesk.engine.preview import preview  # noqa: PLC0415
     from driftdesk.files import holdings_snapshot, read_holdings, read_portfolio, read_text  # noqa: PLC0415
     from driftdesk.report import Format, render_preview  # noqa: PLC0415

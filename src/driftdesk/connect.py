@@ -13,15 +13,18 @@ from filelock import Timeout
 
 from driftdesk.backend.api import create_app
 from driftdesk.backend.api.auth import Credentials
+from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.inprocess import InProcessTransport
-from driftdesk.backend.opening import make_feed, open_service
+from driftdesk.backend.opening import SIMULATED, PriceSource, make_feed, open_service
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.database import Database
 from driftdesk.client import Client, ClientKeys
-from driftdesk.demo import build_world, demo_now, ensure_world, open_world
+from driftdesk.demo import build_world, check_start, demo_now, ensure_world, open_world
 from driftdesk.desk import Desk, Mode
+from driftdesk.engine.schedule import new_york_date
 from driftdesk.errors import InputError, StateError
-from driftdesk.launch import data_directory
+from driftdesk.launch import COLUMN_VARIABLE, DATA_VARIABLE, PRICES_VARIABLE, data_directory, jumps_allowed
+from driftdesk.market_calendar import new_york_sessions
 
 # How often the worker looks at a world that follows the system's clock.
 _WORKER_PERIOD_SECONDS: Final = 1.0
@@ -81,13 +84,13 @@ def open_backend(
     clock: str = "simulated",
     start: datetime | None = None,
     demo: bool = False,
-    prices: Path | None = None,
-    column: str | None = None,
+    source: PriceSource = SIMULATED,
 ) -> Backend:
     """A backend over the database URL, with the demo world or empty. `clock`: "simulated" or "system".
 
     A database that holds a world keeps it: `start` and `demo` only matter for a new one. Raises InputError for a URL
-    that is not a SQLite file, and for a demo world on the system's clock, whose history cannot be replayed.
+    that is not a SQLite file, for a start that the prices or the calendar do not reach, and for a demo world on the
+    system's clock, whose history cannot be replayed; StateError for a world that was made on other prices.
     """
     if clock == "system" and demo:
         raise InputError(
@@ -96,14 +99,34 @@ def open_backend(
             received=clock,
             allowed="simulated with --demo",
         )
+    feed = make_feed(source)
+    if clock == "simulated":
+        start = _first_instant(feed, start, demo=demo)
     store = Database(database)
     path = store.path
     store.close()
-    feed = make_feed(prices, column)
-    begin = start or demo_now(feed)
-    if demo:
-        build_world(path, feed, until=begin)
-    return Backend(open_service(path, feed, start=begin, system_clock=clock == "system"))
+    if demo and start is not None:
+        build_world(path, feed, until=start)
+    return Backend(open_service(path, feed, start=start, system_clock=clock == "system"))
+
+
+def _first_instant(feed: PriceFeed, start: datetime | None, *, demo: bool) -> datetime:
+    """The first instant of a simulated clock: `start` where it can be one, else that of the demo world."""
+    if demo or start is None:
+        usual = demo_now(feed)
+        if start is None:
+            return usual
+        check_start(feed, start)
+    sessions = new_york_sessions()
+    if not sessions.first < new_york_date(start) < sessions.last:
+        raise InputError(
+            f"--start must lie between {sessions.first} and {sessions.last}, which the trading calendar knows; "
+            f"received {start.isoformat()}.",
+            field="--start",
+            received=start.isoformat(),
+            allowed=f"{sessions.first} to {sessions.last}",
+        )
+    return start
 
 
 def connect_service(service: Service, *, label: str) -> Desk:
@@ -121,17 +144,19 @@ def connect(
     data: Path | str | None = None,
     prices: Path | str | None = None,
     column: str | None = None,
+    allow_jumps: bool = False,
 ) -> Desk:
     """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given) or on the URL of a backend.
 
-    `data` is the user's data directory by default. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET. Raises
+    `data` is the user's data directory by default. `column` names the price column of OHLC files; `allow_jumps` takes
+    moves of more than 40 % in a day for real. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET. Raises
     InputError for any other target.
     """
     if target == "embedded":
         directory = data_directory(Path(data) if data is not None else None)
-        chosen = Path(prices) if prices is not None else None
-        ensure_world(directory, prices=chosen, column=column)
-        service = open_world(directory, prices=chosen, column=column)
+        source = PriceSource(Path(prices) if prices is not None else None, column, allow_jumps)
+        ensure_world(directory, source)
+        service = open_world(directory, source)
         return connect_service(service, label=f"Demo world · {service.world.feed.label}")
     if target.startswith(("http://", "https://")):
         keys = ClientKeys(os.environ.get("DRIFTDESK_KEY", ""), os.environ.get("DRIFTDESK_SECRET", ""))
@@ -147,10 +172,11 @@ def connect(
 
 
 def connect_from_environment() -> Desk:
-    """The desk that the pages open: DRIFTDESK_BACKEND, DRIFTDESK_DATA, DRIFTDESK_PRICES and DRIFTDESK_COLUMN."""
+    """The desk that the pages open: DRIFTDESK_BACKEND, _DATA, _PRICES, _COLUMN and _ALLOW_JUMPS."""
     return connect(
         os.environ.get("DRIFTDESK_BACKEND", "embedded"),
-        data=os.environ.get("DRIFTDESK_DATA") or None,
-        prices=os.environ.get("DRIFTDESK_PRICES") or None,
-        column=os.environ.get("DRIFTDESK_COLUMN") or None,
+        data=os.environ.get(DATA_VARIABLE) or None,
+        prices=os.environ.get(PRICES_VARIABLE) or None,
+        column=os.environ.get(COLUMN_VARIABLE) or None,
+        allow_jumps=jumps_allowed(),
     )

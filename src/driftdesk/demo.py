@@ -5,8 +5,8 @@ orders, a rejected order, a canceled run. The same seed or the same price file g
 """
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -17,11 +17,12 @@ from filelock import FileLock
 
 from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.feeds.simulated import SimulatedFeed
-from driftdesk.backend.opening import DEFAULT_SEED, make_feed, open_service
+from driftdesk.backend.opening import DEFAULT_SEED, SIMULATED, PriceSource, make_feed, open_service
 from driftdesk.backend.service import Service
+from driftdesk.backend.store.database import make_directory, unused
 from driftdesk.engine.planner import PlanRequest, RunType, plan_orders
-from driftdesk.engine.schedule import NEW_YORK, Session
-from driftdesk.errors import DataError, StateError
+from driftdesk.engine.schedule import NEW_YORK, Session, new_york_date
+from driftdesk.errors import DataError, InputError, StateError
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import CENT, HUNDRED
 from driftdesk.translate import to_targets
@@ -34,12 +35,15 @@ Progress = Callable[[float, str], None]
 
 # Two years of sessions come before the instant at which the world is handed over.
 _HISTORY: Final = timedelta(days=730)
+_SHORTEST_HISTORY: Final = timedelta(days=30)
 # A price file keeps this many sessions to go on to.
 _SESSIONS_AHEAD: Final = 60
 # In the session, before its evaluation: what is breached now waits for 15:30, and a run by hand starts at once.
 _HANDED_OVER_AT: Final = time(14, 0)
 _SIMULATED_NOW: Final = datetime(2026, 11, 20, 14, 0, tzinfo=NEW_YORK)
 _BUILT: Final = "demo_built"
+# The lock files beside a database, of no use once it has another name.
+_LEFT_BEHIND: Final = (".stepping", ".open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,52 +138,64 @@ def demo_now(feed: PriceFeed) -> datetime:
     return _handover(sessions[-_SESSIONS_AHEAD])
 
 
-def ensure_world(
-    directory: Path,
-    *,
-    prices: Path | None = None,
-    column: str | None = None,
-    seed: int = DEFAULT_SEED,
-    progress: Progress | None = None,
-) -> Path:
+def check_start(feed: PriceFeed, start: datetime) -> None:
+    """Refuse, with InputError, an instant at which no demo world on `feed` can be handed over.
+
+    It needs a month of prices before it, and a price at it.
+    """
+    earliest, latest = feed.first + _SHORTEST_HISTORY, feed.last
+    if not earliest <= new_york_date(start) <= latest:
+        raise InputError(
+            f"--start must lie between {earliest} and {latest} for a demo world on {feed.label}; "
+            f"received {start.astimezone(NEW_YORK).isoformat()}.",
+            field="--start",
+            received=start.isoformat(),
+            allowed=f"{earliest} to {latest}",
+        )
+
+
+def ensure_world(directory: Path, source: PriceSource = SIMULATED, *, progress: Progress | None = None) -> Path:
     """The database of the demo world in `directory`, built where it is missing (some seconds).
 
-    One world a seed or price file, side by side. `progress` is told a fraction and a sentence. Raises DataError or
-    InputError for a price file that cannot be used.
+    One world a source of prices, side by side. `progress` is told a fraction and a sentence. Raises DataError or
+    InputError for a price file, and InputError for a directory, that cannot be used.
     """
-    path = _path(directory, prices, column, seed)
-    directory.mkdir(parents=True, exist_ok=True)
+    path = _path(directory, source)
+    if path.exists():
+        return path
+    make_directory(directory)
+    building = path.with_suffix(".building")
     # Two programs that start at once must not build the same file.
-    with FileLock(f"{path}.building"):
-        if not path.exists():
-            feed = make_feed(prices, column, seed)
-            half_built = path.with_suffix(".building.db")
-            _remove(half_built)
-            build_world(half_built, feed, until=demo_now(feed), seed=seed, progress=progress)
-            half_built.rename(path)
+    with FileLock(building):
+        half_built = path.with_suffix(".building.db")
+        try:
+            if not path.exists():
+                _remove(half_built, *_LEFT_BEHIND)
+                feed = make_feed(source)
+                build_world(half_built, feed, until=demo_now(feed), seed=source.seed, progress=progress)
+                half_built.rename(path)
+        finally:
+            _remove(half_built, *_LEFT_BEHIND)
+            # Whoever waits for it sees that it is gone and asks anew. Windows keeps a file that is open.
+            with suppress(OSError):
+                building.unlink()
     return path
 
 
-def open_world(
-    directory: Path, *, prices: Path | None = None, column: str | None = None, seed: int = DEFAULT_SEED
-) -> Service:
+def open_world(directory: Path, source: PriceSource = SIMULATED) -> Service:
     """The service of a demo world that `ensure_world` has made."""
-    return open_service(_path(directory, prices, column, seed), make_feed(prices, column, seed))
+    return open_service(_path(directory, source), make_feed(source))
 
 
-def reset_world(
-    directory: Path,
-    *,
-    prices: Path | None = None,
-    column: str | None = None,
-    seed: int = DEFAULT_SEED,
-    progress: Progress | None = None,
-) -> Path:
-    """Throw the demo world away and build it anew."""
+def reset_world(directory: Path, source: PriceSource = SIMULATED, *, progress: Progress | None = None) -> Path:
+    """Throw the demo world away and build it anew; StateError while a program has it open."""
     # The price file is read first: a bad one must not cost the old world.
-    make_feed(prices, column, seed)
-    _remove(_path(directory, prices, column, seed))
-    return ensure_world(directory, prices=prices, column=column, seed=seed, progress=progress)
+    demo_now(make_feed(source))
+    path = _path(directory, source)
+    make_directory(directory)
+    with unused(path):
+        _remove(path)
+        return ensure_world(directory, source, progress=progress)
 
 
 def build_world(
@@ -187,9 +203,10 @@ def build_world(
 ) -> None:
     """Replay the demo's history into the database at `path`; nothing happens to one that holds it already.
 
-    Raises StateError for a database that holds anything else.
+    Raises StateError for a database that holds anything else, DataError where no symbol has a price at the beginning.
     """
     begin = max(until - _HISTORY, _handover(new_york_sessions().between(feed.first, feed.last)[0]))
+    symbols = _priced_symbols(feed, begin)
     service = open_service(path, feed, start=begin, seed=seed, durable=False)
     try:
         if service.world.database.get_meta(_BUILT) is None:
@@ -197,7 +214,7 @@ def build_world(
                 raise StateError(
                     f"{path} holds a world already, or a demo world that was not finished; delete it or name another."
                 )
-            _Replay(service, begin, until, progress or _quiet).run()
+            _Replay(service, begin, until, progress or _quiet).run(symbols)
             service.world.database.set_meta(_BUILT, until.isoformat())
             # One file to rename: nothing may be left in the write-ahead log.
             service.world.database.checkpoint()
@@ -215,8 +232,7 @@ class _Replay:
         self._progress = progress
         self._ids: dict[str, str] = {}
 
-    def run(self) -> None:
-        symbols = [asset.symbol for asset in self._service.world.feed.assets]
+    def run(self, symbols: Sequence[str]) -> None:
         models = [self._create_model(index, model, symbols) for index, model in enumerate(_MODELS)]
         span = (self._until - self._begin).days
         part = span / _HISTORY.days
@@ -312,6 +328,17 @@ class _Replay:
         self._service.cancel_run(run.id)
 
 
+def _priced_symbols(feed: PriceFeed, begin: datetime) -> list[str]:
+    """The symbols that can be traded from the first day on: one of a price file may start late."""
+    symbols = [str(asset.symbol) for asset in feed.assets if feed.price(asset.symbol, begin) is not None]
+    if not symbols:
+        raise DataError(
+            f"{feed.label} has no price on {new_york_date(begin)}, where the demo world begins; use a file in which at "
+            "least one symbol starts by then."
+        )
+    return symbols
+
+
 def _spread(symbols: Sequence[str], model: _Model, index: int) -> dict[str, str]:
     """Percents for a price file with other symbols: larger first, over a window of the file's symbols."""
     count = min(len(model.weights), len(symbols))
@@ -330,19 +357,12 @@ def _handover(session: Session) -> datetime:
     return wanted if wanted < session.last_start else session.open + timedelta(hours=1)
 
 
-def _path(directory: Path, prices: Path | None, column: str | None, seed: int) -> Path:
-    if prices is None:
-        return directory / f"demo-seed-{seed}.db"
-    files = sorted(prices.glob("*")) if prices.is_dir() else [prices]
-    digest = hashlib.sha256((column or "").encode())
-    for file in files:
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return directory / f"demo-{digest.hexdigest()[:16]}.db"
+def _path(directory: Path, source: PriceSource) -> Path:
+    return directory / f"demo-{source.key}.db"
 
 
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
+def _remove(path: Path, *further: str) -> None:
+    for suffix in ("", "-wal", "-shm", *further):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ from driftdesk.engine.drift import DriftReport, measure_drift
 from driftdesk.engine.planner import MIN_NOTIONAL, Options, PlanRequest, RunType
 from driftdesk.engine.preview import Preview, preview
 from driftdesk.engine.schedule import Session, Sessions
-from driftdesk.engine.snapshot import RunId, Snapshot
+from driftdesk.engine.snapshot import RunId, Snapshot, Symbol
 from driftdesk.engine.targets import Portfolio
 from driftdesk.engine.triggers import Decision, Standing, evaluate
 from driftdesk.errors import DriftdeskError, InputError, NotFound
@@ -127,10 +127,12 @@ class Desk:
         options: Options | None = None,
         min_notional: Decimal = MIN_NOTIONAL,
         cost_bps: Decimal = ZERO,
+        excluded: Iterable[str] = (),
     ) -> Preview:
         """What a run would send now: against `model`, or the portfolio that the account follows.
 
-        `cost_bps` of the traded value is what the trades are expected to cost; it changes no order.
+        `cost_bps` of the traded value is what the trades are expected to cost; it changes no order. `excluded` holdings
+        are left out of equity and plan (rules.md 3.1).
 
         Raises InputError when there is neither, DataError when the snapshot cannot be used (rules.md 3.1).
         """
@@ -150,7 +152,8 @@ class Desk:
             options=options or Options(),
             min_notional=min_notional,
         )
-        return preview(self.snapshot(account_id, model.targets.symbols), request, cost_bps=cost_bps)
+        snapshot = replace(self.snapshot(account_id, model.targets.symbols), excluded=frozenset(map(Symbol, excluded)))
+        return preview(snapshot, request, cost_bps=cost_bps)
 
     def decide(self, view: AccountView) -> Decision:
         """What the next evaluation of a subscribed account decides if nothing moves before it (rules.md 5).
@@ -175,6 +178,10 @@ class Desk:
         request = previewed.request
         account_id = previewed.snapshot.account_id
         subscribed = next(iter(self.client.subscriptions.list(account_id=account_id)), None) is not None
+        options = from_options(request.options)
+        if previewed.snapshot.excluded:
+            left_out = tuple(sorted(previewed.snapshot.excluded))
+            options = (options or wire_runs.RunOptions()).model_copy(update={"excluded": left_out})
         body = wire_runs.CreateRun(
             account_id=account_id,
             type=request.run_type,
@@ -185,7 +192,7 @@ class Desk:
             amount=request.amount,
             preview_hash=previewed.hash,
             preview_orders=tuple(from_planned(order) for order in previewed.plan.orders),
-            options=from_options(request.options),
+            options=options,
         )
         return self.client.runs.create(body, idempotency_key=idempotency_key)
 

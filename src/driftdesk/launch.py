@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -25,26 +25,24 @@ PORTS_TRIED: Final = 50
 DATA_VARIABLE: Final = "DRIFTDESK_DATA"
 PRICES_VARIABLE: Final = "DRIFTDESK_PRICES"
 COLUMN_VARIABLE: Final = "DRIFTDESK_COLUMN"
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Where the demo world lives and what its prices come from: the simulated market, or the file `prices`."""
-
-    data: Path
-    prices: Path | None = None
-    column: str | None = None
-
-    def environment(self) -> dict[str, str]:
-        """The variables that tell the pages about this world."""
-        chosen = {DATA_VARIABLE: self.data, PRICES_VARIABLE: self.prices, COLUMN_VARIABLE: self.column}
-        return {name: str(value) for name, value in chosen.items() if value is not None}
+JUMPS_VARIABLE: Final = "DRIFTDESK_ALLOW_JUMPS"
+YES, NO = "1", "0"
 
 
 def data_directory(given: Path | None = None) -> Path:
     """The data directory: `given`, else DRIFTDESK_DATA, else the user's own for driftdesk. Absolute; may not exist."""
     chosen = given or os.environ.get(DATA_VARIABLE) or platformdirs.user_data_dir("driftdesk", appauthor=False)
     return Path(chosen).expanduser().absolute()
+
+
+def jumps_allowed() -> bool:
+    """Whether DRIFTDESK_ALLOW_JUMPS is 1; InputError for anything but 1, 0 and nothing."""
+    said = os.environ.get(JUMPS_VARIABLE, "")
+    if said not in (YES, NO, ""):
+        raise InputError(
+            f"{JUMPS_VARIABLE} must be 1 or 0; it is {said!r}.", field=JUMPS_VARIABLE, received=said, allowed="1 or 0"
+        )
+    return said == YES
 
 
 def find_app(package: Path | None = None) -> Path:
@@ -107,14 +105,17 @@ def streamlit_command(main: Path, *, port: int, browser: bool) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", str(main), *flags]
 
 
-def open_app(world: World, *, port: int, browser: bool) -> int:
-    """Serve the pages until they are stopped; returns Streamlit's exit status, 0 after Ctrl-C or SIGTERM."""
+def open_app(world: Mapping[str, str], *, port: int, browser: bool) -> int:
+    """Serve the pages of the world that these variables name until they are stopped.
+
+    Returns Streamlit's exit status, 0 after Ctrl-C or SIGTERM.
+    """
     main = find_app()
     end_politely()
     with subprocess.Popen(
         streamlit_command(main, port=port, browser=browser),
         cwd=main.parents[1],
-        env={**os.environ, **world.environment()},
+        env={**os.environ, **world},
     ) as server:
         try:
             return server.wait()

@@ -1,5 +1,5 @@
-"""Tables that a person typed or exported: a header, lines, and cells that may hold "$1,234.50". One InputError names
-the file and the line of whatever cannot be used.
+"""What a person typed or exported: numbers that may be "$1,234.50", and tables of them with a header and lines. One
+InputError names the field, or file and line, of whatever cannot be used.
 """
 
 import csv
@@ -19,8 +19,40 @@ CASH_NAMES: Final = frozenset({"CASH", "USD", "$CASH"})
 SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
 # More dollars or shares than any account has, and small enough for every exact product.
 LIMIT: Final = Decimal(1_000_000_000_000)
+# What was pasted may be a page long; the sentence about it is not.
+LONGEST_SHOWN: Final = 40
 # A comma only where it separates thousands: "1,5" must not become 15.
 _NUMBER: Final = re.compile(r"(-?)(?:\$ ?)?(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]*)?)")
+
+
+def read_number(text: str, what: str, *, field: str = "value") -> Decimal:
+    """The number that a person typed for `what`, as ``-1234.5``, ``$1,234.50`` or ``.5``: "$" and separated thousands
+    are allowed, a comma anywhere else is not. Raises InputError with `field` where it is none or too large."""
+    text = text.strip()
+    if not text:
+        raise InputError(f"{what} is missing.", field=field, received=text, allowed="a number such as 1234.50")
+    match = _NUMBER.fullmatch(text)
+    try:
+        number = parse_decimal((match[1] + match[2]).replace(",", "") if match else "")
+    except InputError:
+        raise InputError(
+            f"{what} is {_shortened(text)!r}, which is not a number; write one as 1234.50.",
+            field=field,
+            received=text,
+            allowed="as 1234.50",
+        ) from None
+    if abs(number) >= LIMIT:
+        raise InputError(
+            f"{what} is {_shortened(text)}, which is too large; it must be less than {LIMIT:,}.",
+            field=field,
+            received=text,
+            allowed=f"less than {LIMIT}",
+        )
+    return number
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +70,7 @@ class Row:
 
     def number(self, column: str, what: str) -> Decimal:
         """The number in `column`, with "$" and separated thousands allowed."""
-        text = self.cells.get(column, "")
-        if not text:
-            raise self.refuse(f"{what} is missing.", column, "a number such as 1234.50")
-        match = _NUMBER.fullmatch(text)
-        try:
-            number = parse_decimal((match[1] + match[2]).replace(",", "") if match else "")
-        except InputError:
-            raise self.refuse(f"{what} is {text!r}, which is not a number.", column, "as 1234.50") from None
-        if abs(number) >= LIMIT:
-            raise self.refuse(f"{what} is {text}, which is too large.", column, f"less than {LIMIT}")
-        return number
+        return read_number(self.cells.get(column, ""), f"{self.where}: {what}", field=column)
 
     def symbol(self) -> Symbol:
         """The symbol in capitals; CASH for every name of cash."""

@@ -14,7 +14,8 @@ from driftdesk.engine.targets import Condition, Portfolio, Targets, parse_target
 from driftdesk.engine.triggers import Decision, Standing, evaluate
 from driftdesk.errors import InputError
 from driftdesk.market_calendar import new_york_sessions
-from driftdesk.money import parse_decimal, round_cents, round_price
+from driftdesk.money import floor_quantity, parse_decimal, round_cents, round_price
+from driftdesk.tables import SYMBOL
 
 Number = str | int | Decimal
 Holdings = Iterable[tuple[str, Number, Number]]
@@ -97,7 +98,18 @@ def _targets(weights: Mapping[str, Number]) -> Targets:
 
 
 def _symbol(name: str) -> Symbol:
-    return CASH if name.strip().casefold() in ("cash", CASH.casefold()) else Symbol(name.strip().upper())
+    symbol = name.strip().upper()
+    if symbol in ("CASH", CASH):
+        return CASH
+    if not SYMBOL.fullmatch(symbol):
+        shown = f"{name!r} is not a ticker symbol" if symbol else "A symbol is missing"
+        raise InputError(
+            f"{shown}; write one as SPY or BRK.B, or cash.",
+            field="symbol",
+            received=name,
+            allowed="a ticker symbol or cash",
+        )
+    return Symbol(symbol)
 
 
 def _bands(bands: Iterable[str]) -> tuple[Condition, ...]:
@@ -127,7 +139,14 @@ def _snapshot(holdings: Holdings, cash: Number, as_of: datetime) -> Snapshot:
             raise InputError(f"{field} repeats {symbol}; list each symbol once.", field=field, received=symbol)
         shares = parse_decimal(quantity, field=f"{field}.quantity")
         paid = parse_decimal(price, field=f"{field}.price")
-        if paid <= 0:
+        if shares != floor_quantity(shares):
+            raise InputError(
+                f"{field}.quantity of {symbol} has more than 9 decimals; shorten it. Received {quantity}.",
+                field=f"{field}.quantity",
+                received=quantity,
+                allowed="at most 9 decimals",
+            )
+        if round_price(paid) <= 0:
             raise InputError(
                 f"{field}.price of {symbol} must be positive; received {price}.",
                 field=f"{field}.price",

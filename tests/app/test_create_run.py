@@ -49,6 +49,34 @@ def test_the_previewed_orders_become_one_run(reviewed: tuple[AppTest, Any]) -> N
     assert not app.exception
 
 
+def test_a_queued_run_shows_what_was_previewed(reviewed: tuple[AppTest, Any]) -> None:
+    """Its orders stand as previewed, not as sent: no fills, no download, and canceling says that nothing was sent."""
+    app, state = reviewed
+    create(app)
+    run = state.desk().runs()[0]
+    app.query_params["run"] = run.id
+    app.switch_page("views/runs.py").run()
+    assert "**Previewed orders**" in [text.value for text in app.markdown]
+    tables = [frame.value for frame in app.dataframe]
+    [shown] = [frame for frame in tables if "Notional" in frame]
+    assert len(state.desk().run(run.id).plan) == len(shown) > 0
+    assert not [chart for chart in app.get("plotly_chart") if "filled" in chart.proto.alt]
+    app.button(key="cancel_run").click().run()
+    assert any("nothing was sent" in text.value for text in app.markdown)
+
+
+def test_an_account_with_an_open_run_is_not_reviewed(reviewed: tuple[AppTest, Any]) -> None:
+    """One open run per account (rules.md 5.4): the page says so beforehand, and links to the run."""
+    app, state = reviewed
+    create(app)
+    run_id = state.desk().runs()[0].id
+    # The first visit is still on its way to the new run.
+    app.switch_page("views/preview.py").run()
+    app.switch_page("views/preview.py").run()
+    assert app.button(key="review").disabled
+    assert [run_id in link.proto.query_string for link in app.get("page_link")] == [True]
+
+
 def test_a_queued_run_can_be_canceled_once_confirmed(reviewed: tuple[AppTest, Any]) -> None:
     """The first press asks, the second cancels; the history then says so."""
     app, state = reviewed

@@ -1,12 +1,17 @@
 """Each page on the demo world: it draws without an exception, shows what it is for, and says refusals in a sentence."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from driftdesk.engine.snapshot import Holding, Quote, Snapshot, Symbol
+from driftdesk.engine.targets import BandKind, CalendarKind, CalendarRule, DriftBand
 
 Pages = Callable[..., AppTest]
 VIEWS = ("overview", "drift", "preview", "runs", "what_if")
@@ -106,12 +111,71 @@ def test_another_minimum_cannot_be_carried_by_a_run(pages: Pages) -> None:
     assert any("minimum order" in message.value for message in app.info)
 
 
-@pytest.mark.parametrize("typed", ["ten", "1.2.3", "-5", "١٢"])
-def test_an_amount_that_is_none_is_one_sentence(pages: Pages, typed: str) -> None:
-    """Neither a traceback nor a guess."""
+@pytest.mark.parametrize("typed", ["ten", "1.2.3", "-5", "١٢", "1,5", "1e2", "7" * 70, "Infinity"])
+@pytest.mark.parametrize("key", ["min_order", "cash_buffer", "cost_bps"])
+def test_an_amount_that_is_none_is_one_sentence(pages: Pages, key: str, typed: str) -> None:
+    """Neither a traceback nor a guess: 1,5 is not 15. Every control stays where it is."""
     app = pages("preview")
-    app.text_input(key="min_order").set_value(typed).run()
-    assert ([True], 0) == ([typed in message.value for message in app.error], len(app.exception))
+    app.text_input(key=key).set_value(typed).run()
+    assert ([True], 0) == ([typed[:40] in message.value for message in app.error], len(app.exception))
+    assert {"min_order", "cash_buffer", "cost_bps"} <= {field.key for field in app.text_input}
+
+
+def test_what_is_left_out_leaves_equity_and_orders(pages: Pages) -> None:
+    """Ivy holds BND, which Core stocks does not: left out it is not sold; a run carries that, so it can be reviewed."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    app = pages("preview", account="Ivy")
+    account = state.labels()["Ivy"].account.id
+    app.selectbox(key="one_off_portfolio").select("Core stocks").run()
+    before = {symbol for frame in app.dataframe for symbol in frame.value["Symbol"]}
+    app.multiselect(key=f"excluded_{account}").select("BND").run()
+    assert (0, 0) == (len(app.exception), len(app.error))
+    assert {"BND"} == before - {symbol for frame in app.dataframe for symbol in frame.value["Symbol"]}
+    app.button(key="review").click().run()
+    app.checkbox(key=f"checked_{app.session_state['_review'].key}").check().run()
+    app.button(key="review_create").click().run()
+    assert (0, ("BND",)) == (len(app.exception), state.desk().run(state.desk().runs()[0].id).options.excluded)
+
+
+def test_a_target_cannot_be_left_out(pages: Pages) -> None:
+    """Ginkgo holds its targets only, so there is nothing to choose."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    app = pages("preview", account="Ginkgo")
+    assert app.multiselect(key=f"excluded_{state.labels()['Ginkgo'].account.id}").disabled
+
+
+def test_a_holding_without_a_price_can_be_left_out_where_it_is_refused(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says to exclude it; the control is on the same page, and open."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    pages()
+    view = next(view for view in state.book() if view.account.name == "Ginkgo")
+    odd = Holding(Symbol("ODD"), Decimal(5), Decimal(5))
+
+    def with_odd(snapshot: Snapshot) -> Snapshot:
+        quotes = (*snapshot.quotes, Quote(odd.symbol, None, None))
+        return replace(snapshot, holdings=(*snapshot.holdings, odd), quotes=quotes)
+
+    views = tuple(
+        replace(other, snapshot=with_odd(other.snapshot), drift=None, problem="ODD has no price; exclude it.")
+        if other is view
+        else other
+        for other in state.book()
+    )
+    real = type(state.desk()).snapshot
+    monkeypatch.setattr(type(state.desk()), "snapshot", lambda *args: with_odd(real(*args)))
+    monkeypatch.setattr(type(state.desk()), "book", lambda _: views)
+    state.refresh()
+    app = pages("preview", account="Ginkgo")
+    assert [True] == ["ODD" in message.value and "exclude" in message.value for message in app.error]
+    assert app.expander[0].proto.expanded
+    app.multiselect(key=f"excluded_{view.account.id}").select("ODD").run()
+    assert (0, 0) == (len(app.error), len(app.exception))
+    assert metric(app, "Orders") != "0"
 
 
 def test_breached_only_sends_fewer_orders(pages: Pages) -> None:
@@ -176,6 +240,88 @@ def test_what_if_begins_with_the_chosen_account(pages: Pages) -> None:
     app.segmented_control(key="what_if_start").set_value("This account").run()
     there = pages("drift", account="Ginkgo")
     assert charts(app)[0].proto.alt == charts(there)[0].proto.alt
+
+
+def type_in(app: AppTest, key: str, row: int, **cells: str) -> AppTest:
+    """Type into a row of an editable table."""
+    app.session_state[key] = {"edited_rows": {row: cells}, "added_rows": [], "deleted_rows": []}
+    return app.run()
+
+
+@pytest.mark.parametrize(
+    ("expected", "table", "cells"),
+    [
+        ("The price of VTI is '1,5'", "holdings", {"Price": "1,5"}),
+        ("The quantity of VTI is '", "holdings", {"Quantity": "8" * 70}),
+        ("The quantity of VTI is missing", "holdings", {"Quantity": ""}),
+        ("VTI has more than 9 decimals", "holdings", {"Quantity": "1.0000000001"}),
+        ("'<b>x</b>' is not a ticker", "holdings", {"Symbol": "<b>x</b>"}),
+        ("The percent of VTI is '5,0'", "weights", {"Percent": "5,0"}),
+        ("VXUS has two weights", "weights", {"Symbol": "vxus", "Percent": "20"}),
+    ],
+)
+def test_what_if_refuses_what_it_cannot_read(pages: Pages, expected: str, table: str, cells: dict[str, str]) -> None:
+    """One sentence that names the cell, both tables still there, and no guess."""
+    app = type_in(pages("what_if"), f"what_if_{table}_example", 0, **cells)
+    assert ([True], 0) == (
+        [expected in message.value.replace("\\", "") for message in app.error],
+        len(app.exception),
+    )
+    assert ["Holdings", "Weights and bands"] == [heading.value for heading in app.subheader]
+
+
+def test_what_if_on_empty_tables_is_one_sentence(pages: Pages) -> None:
+    """Every row deleted."""
+    app = pages("what_if")
+    for table, rows in (("holdings", 4), ("weights", 5)):
+        app.session_state[f"what_if_{table}_example"] = {
+            "edited_rows": {},
+            "added_rows": [],
+            "deleted_rows": list(range(rows)),
+        }
+    app.run()
+    assert (1, 0) == (len(app.error), len(app.exception))
+
+
+def test_what_if_takes_the_tightest_bands_and_names_what_it_leaves_out(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 3, 7 and 5 points, 3 governs (rules.md 3.6); calendar and cooldown are not asked for, and the page says so."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    pages()
+    views = tuple(
+        replace(
+            view,
+            model=replace(
+                view.model,
+                conditions=(
+                    *(DriftBand(BandKind.ABSOLUTE, Decimal(points)) for points in (7, 3, 5)),
+                    CalendarRule(CalendarKind.MONTHLY, "15"),
+                ),
+                cooldown_days=30,
+            ),
+        )
+        if view.model
+        else view
+        for view in state.book()
+    )
+    monkeypatch.setattr(type(state.desk()), "book", lambda _: views)
+    state.refresh()
+    app = pages("what_if", account="Ginkgo")
+    app.segmented_control(key="what_if_start").set_value("This account").run()
+    fields = {field.label: field.value for field in app.text_input}
+    assert ("3", "") == (fields["Band, points"], fields["Band, % of target"])
+    [note] = [caption.value for caption in app.caption if "Left out here" in caption.value]
+    assert "the monthly calendar day (15), the cooldown of 30 days" in note
+
+
+def test_what_if_of_an_account_without_a_portfolio_starts_from_one(pages: Pages) -> None:
+    """Its holdings against the first portfolio, and the page says whose weights these are."""
+    app = pages("what_if", account="Ivy")
+    app.segmented_control(key="what_if_start").set_value("This account").run()
+    assert (0, 0) == (len(app.error), len(app.exception))
+    assert any("Ivy follows no portfolio" in caption.value for caption in app.caption)
 
 
 @pytest.mark.parametrize(

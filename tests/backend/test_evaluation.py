@@ -517,3 +517,85 @@ def test_decisions_are_found_by_each_filter(service: Service, follow: Callable[.
     (one,) = found(account_id=other, outcome="not_due", session=date(2026, 3, 12)).decisions
     assert other == one.account_id
     assert 3 == len(found(portfolio_id=one.portfolio_id).decisions)
+
+
+MONTHLY_12 = {"type": "calendar", "sub_type": "monthly", "day": "12"}
+
+
+def test_a_calendar_day_waits_for_an_open_run(
+    service: Service, follow: Callable[..., str], pass_time: PassTime
+) -> None:
+    """The 12th is due while a run hangs on a halted SPY; it times out, and the day is made up for on the 13th (5.2)."""
+    account = follow(model(service, "SPY 60 | TLT 40", MONTHLY_12))
+    pass_time(to=march(12, 15, 20))
+    price(service, SPY="150")
+    service.create_run(CreateRun(account_id=account, type="full_rebalance"))
+    pass_time(seconds=0)
+    service.set_asset(SetAsset(symbol="SPY", halted=True))
+    pass_time(to=march(12, 17))
+    # The run's own order holds the shares that there would be to sell.
+    assert ("12", "blocked", ("open_run", "nothing_to_trade")) == told(service, account)[-1]
+    service.set_asset(SetAsset(symbol="SPY", halted=False))
+    pass_time(to=march(13, 17))
+    (trigger,) = decisions(service, account)[-1].triggers
+    assert ("calendar", "2026-03-12") == (trigger.kind, trigger.nominal_date)
+    assert "13 15:30" == starts(service, account)[-1]
+
+
+def test_a_calendar_day_that_was_served_is_neither_due_nor_lost(
+    service: Service, follow: Callable[..., str], pass_time: PassTime
+) -> None:
+    """Changed weights are traded at 10:00 on the 12th, its own calendar day: nothing is due at 15:30 (rules.md 5.8)."""
+    portfolio = model(service, "SPY 60 | TLT 40", MONTHLY_12, cooldown=1)
+    account = follow(portfolio)
+    pass_time(to=march(12, 10))
+    patch(service, portfolio, weights=weights("SPY 70 | TLT 30"))
+    pass_time(to=march(12, 17))
+    assert ["11 10:00", "12 10:00"] == starts(service, account)
+    assert ("12", "not_due", ()) == told(service, account)[-1]
+
+
+def test_a_new_subscription_makes_up_for_a_session_that_nobody_stepped(
+    service: Service, open_account: Callable[..., str], pass_time: PassTime
+) -> None:
+    """Subscribed on the 11th and nobody there on the 12th, its calendar day: due on the 13th (rules.md 5.1)."""
+    account = open_account("10000.00")
+    subscribe(service, account, model(service, "SPY 60 | TLT 40", MONTHLY_12))
+    pass_time(minutes=1)
+    price(service, SPY="150")
+    clock = service.world.clock
+    assert isinstance(clock, SimulatedClock)
+    clock.move_to(march(13, 9, 0))
+    pass_time(to=march(13, 17))
+    assert ["11 10:00", "13 15:30"] == starts(service, account)
+
+
+def test_changed_weights_that_ask_for_nothing_are_served(
+    service: Service, follow: Callable[..., str], pass_time: PassTime
+) -> None:
+    """Changed and changed back: once that is all there is to say, nothing is due any more (rules.md 2.4)."""
+    portfolio = model(service)
+    account = follow(portfolio)
+    patch(service, portfolio, weights=weights("SPY 70 | TLT 30"))
+    patch(service, portfolio, weights=weights("SPY 60 | TLT 40"))
+    pass_time(to=march(13, 17))
+    assert [
+        ("11", "blocked", ("once_a_session", "nothing_to_trade")),
+        ("12", "blocked", ("nothing_to_trade",)),
+        ("13", "not_due", ()),
+    ] == told(service, account)[-3:]
+
+
+def test_money_that_comes_in_at_the_instant_a_run_starts_still_waits(
+    service: Service, follow: Callable[..., str], pass_time: PassTime
+) -> None:
+    """5,000 arrive just after the run was planned, at the same instant of the clock (rules.md 5.6)."""
+    account = follow(model(service))
+    price(service, SPY="150")
+    service.create_run(CreateRun(account_id=account, type="full_rebalance"))
+    pass_time(seconds=0)
+    service.deposit(Deposit(account_id=account, amount=Decimal("5000.00")))
+    pass_time(minutes=1)
+    waiting = service.list_subscriptions(account_id=account).subscriptions[0].waiting
+    assert waiting is not None
+    assert Decimal("5000.00") == waiting.uninvested_inflow

@@ -24,7 +24,7 @@ KEYS = ("key", "secret")
 
 @pytest.fixture(scope="session")
 def feed() -> PriceFeed:
-    return make_feed(None)
+    return make_feed()
 
 
 @pytest.fixture

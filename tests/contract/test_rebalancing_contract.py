@@ -439,6 +439,27 @@ def test_runs_are_listed_newest_first_in_pages_and_by_filter(client: Client) -> 
     assert client.runs.list(status="CANCELED", account_id=runs[1].account_id) == ()
 
 
+def test_a_run_that_appears_between_two_pages_repeats_none(client: Client) -> None:
+    """A page ends at a run, not at a number of runs (rules.md 2.8)."""
+    first, second = (
+        client.runs.create(CreateRun(account_id=account(client).id, type="full_rebalance", weights=weights("SPY 100")))
+        for _ in range(2)
+    )
+    page = client.runs.page(limit=1)
+    client.runs.create(CreateRun(account_id=account(client).id, type="full_rebalance", weights=weights("SPY 100")))
+    rest = client.runs.page(limit=1, page_token=page.next_page_token)
+    assert [second.id, first.id] == [run.id for run in (*page.runs, *rest.runs)]
+
+
+def test_saving_a_portfolio_warns_of_days_that_its_own_cooldown_loses(client: Client) -> None:
+    """Every Wednesday with 10 days of cooldown: each second of 104 is lost; none is a holiday (rules.md 5.2)."""
+    weekly = Condition(type="calendar", sub_type="weekly", day="Wednesday")
+    body = CreatePortfolio(name="Weekly", weights=weights("SPY 100"), cooldown_days=10, rebalance_conditions=(weekly,))
+    (warning,) = client.portfolios.create(body).warnings
+    assert "loses 52 of the portfolio's own calendar days, the first on 2025-03-12" in warning
+    assert client.portfolios.create(body.model_copy(update={"cooldown_days": 7})).warnings == ()
+
+
 def test_every_evaluation_leaves_a_decision(client: Client) -> None:
     """A subscribed account is evaluated once in the session, and the decision can be found (rules.md 5.8)."""
     alder = account(client)

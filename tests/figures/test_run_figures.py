@@ -11,7 +11,10 @@ from driftdesk.figures import (
     fills_alt,
     fills_figure,
     fills_table,
+    previewed_alt,
+    previewed_table,
     refused_table,
+    run_reason,
     runs_alt,
     runs_figure,
     runs_table,
@@ -128,12 +131,76 @@ def test_two_orders_of_one_symbol_keep_their_own_rows() -> None:
     assert ("▼ Sell SPY", "▼ Sell SPY (2)") == fills_figure(twice).data[0].y
 
 
+def refused(seen: Run) -> list[tuple[Any, ...]]:
+    return [(row["What"], row["Symbol"], row["Notional"], row["Why"]) for row in refused_table(seen).to_dict("records")]
+
+
 def test_what_did_not_trade_says_why() -> None:
-    """Refused by the broker, or never sent."""
+    """Refused by the broker, canceled after a part, or never sent."""
     assert [
         ("Failed, rejected", "GLD", Decimal(100), "The order was rejected by the broker."),
+        ("Canceled", "TLT", Decimal(100), "The order was canceled; $49.00 of it was filled."),
         ("Skipped", "TIP", Decimal("0.40"), "Low."),
-    ] == [(row["What"], row["Symbol"], row["Notional"], row["Why"]) for row in refused_table(DONE).to_dict("records")]
+    ] == refused(DONE)
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ("GLD is halted.", {"status": "rejected", "reject_reason": "GLD is halted"}),
+        ("GLD is halted.", {"status": "rejected", "reject_reason": "GLD is halted."}),
+        ("The order expired at the close.", {"status": "expired"}),
+        ("The order was canceled.", {"status": "canceled"}),
+        ("The order ended as suspended.", {"status": "suspended"}),
+    ],
+)
+def test_a_failed_order_gives_the_reason_of_its_broker(expected: str, changes: dict[str, Any]) -> None:
+    """The broker's own words come before the general sentence; each way to end has its own."""
+    failed = order(3, "GLD", "buy", "0", "", filled_at=None, **changes)
+    [(_, _, _, why)] = refused(run(failed_orders=(failed,)))
+    assert expected == why
+
+
+QUEUED = run(
+    status="QUEUED",
+    plan=tuple(
+        planned(number, symbol, side, "100").model_copy(update={"state": "PREVIEWED"})
+        for number, symbol, side in ((2, "TLT", "buy"), (1, "SPY", "sell"))
+    ),
+)
+
+
+def test_previewed_orders_are_shown_and_count_as_neither_planned_nor_sent() -> None:
+    """Two previewed lines of a queued run: a table of two, in the order of sending, and nothing to fill yet."""
+    assert [("▼ Sell", "SPY", Decimal(100), Decimal(1)), ("▲ Buy", "TLT", Decimal(100), Decimal(1))] == [
+        (row["Side"], row["Symbol"], row["Notional"], row["Quantity"])
+        for row in previewed_table(QUEUED).to_dict("records")
+    ]
+    assert "2 previewed orders for $200.00; nothing was sent yet." == previewed_alt(QUEUED)
+    assert ((), 0) == (fills_figure(QUEUED).data[0].x, len(fills_table(QUEUED)))
+    assert "The run has no orders." == fills_alt(QUEUED)
+    assert [None] == list(runs_table([QUEUED], {})["Filled %"])
+
+
+def test_planned_orders_are_no_longer_previewed() -> None:
+    """Once the run has its own plan, the preview is gone."""
+    assert previewed_table(DONE).empty
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ("The monthly day.", {"trigger": "Full rebalance: The monthly day."}),
+        ("Cash came in.", {"type": "invest_cash", "trigger": "Invest cash: cash came in."}),
+        ("Low. 1 of 2 orders failed.", {"trigger": "Full rebalance: Low.", "reason": "1 of 2 orders failed."}),
+        ("Canceled by a person.", {"trigger": "Canceled by a person.", "reason": "Canceled by a person."}),
+        ("", {}),
+    ],
+)
+def test_a_reason_does_not_repeat_the_run_type(expected: str, changes: dict[str, Any]) -> None:
+    """The type stands beside it, on the page and in the table."""
+    assert expected == run_reason(run(**changes))
+    assert [expected] == list(runs_table([run(**changes)], {})["Reason"])
 
 
 def test_the_words_of_the_fills() -> None:

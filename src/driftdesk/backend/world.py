@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,10 +15,11 @@ from driftdesk.backend.store.tables import accounts, assets, orders, positions, 
 from driftdesk.engine.planner import MIN_NOTIONAL
 from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import AccountId, Holding, OpenOrder, Quote, Side, Snapshot, Symbol
-from driftdesk.errors import NotFound
+from driftdesk.errors import NotFound, StateError
 from driftdesk.money import ZERO
 
 _NAMESPACE = "namespace"
+_FEED, _FEED_LABEL = "feed", "feed_label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,16 @@ class World:
         min_notional: Decimal = MIN_NOTIONAL,
         seed: int | None = None,
     ) -> None:
-        """`seed` makes the ids of a new world repeatable; without one they are random."""
+        """`seed` makes the ids of a new world repeatable; without one they are random.
+
+        Raises StateError for a world that was made on other prices than `feed`'s.
+        """
         self.database = database
         self.clock = clock
         self.feed = feed
         self.sessions = sessions
         self.min_notional = min_notional
+        self._check_feed()
         self._namespace = self._open_namespace(seed)
         self._list_assets()
 
@@ -80,9 +85,19 @@ class World:
                 halted.add(symbol)
         return Market(now, self.sessions.at(now) is not None, quotes, frozenset(halted))
 
-    def snapshot(self, connection: Connection, account_id: str, symbols: Iterable[Symbol], market: Market) -> Snapshot:
-        """The account as it stands, with quotes for what it holds and for `symbols`; NotFound for an unknown one."""
-        return self.snapshots(connection, {account_id: symbols}, market)[account_id]
+    def snapshot(
+        self,
+        connection: Connection,
+        account_id: str,
+        symbols: Iterable[Symbol],
+        market: Market,
+        excluded: frozenset[Symbol] = frozenset(),
+    ) -> Snapshot:
+        """The account as it stands, with quotes for what it holds and for `symbols`; NotFound for an unknown one.
+
+        `excluded` holdings are left out of equity and plan (rules.md 3.1).
+        """
+        return replace(self.snapshots(connection, {account_id: symbols}, market)[account_id], excluded=excluded)
 
     def snapshots(
         self, connection: Connection, wanted: Mapping[str, Iterable[Symbol]], market: Market
@@ -120,6 +135,18 @@ class World:
         if row is None:
             raise NotFound(f"There is no account {account_id}.")
         return row
+
+    def _check_feed(self) -> None:
+        with self.database.write():
+            made_on = self.database.get_meta(_FEED)
+            if made_on is None:
+                self.database.set_meta(_FEED, self.feed.identity)
+                self.database.set_meta(_FEED_LABEL, self.feed.label)
+            elif made_on != self.feed.identity:
+                raise StateError(
+                    f"{self.database.path} was made on other prices ({self.database.get_meta(_FEED_LABEL)}) than "
+                    f"these ({self.feed.label}); open it with its own, or name another database."
+                )
 
     def _open_namespace(self, seed: int | None) -> uuid.UUID:
         with self.database.write():

@@ -16,7 +16,14 @@ from driftdesk.figures.book import (
     worst_first,
 )
 from driftdesk.figures.drift import Scale, drift_alt, drift_figure, drift_table, near_edge
-from driftdesk.figures.fills import fills_alt, fills_figure, fills_table, refused_table
+from driftdesk.figures.fills import (
+    fills_alt,
+    fills_figure,
+    fills_table,
+    previewed_alt,
+    previewed_table,
+    refused_table,
+)
 from driftdesk.figures.plan import (
     before_after_alt,
     before_after_figure,
@@ -26,6 +33,7 @@ from driftdesk.figures.plan import (
     skipped_table,
 )
 from driftdesk.figures.runs import (
+    run_reason,
     runs_alt,
     runs_figure,
     runs_table,
@@ -79,7 +87,10 @@ __all__ = [
     "orders_figure",
     "orders_table",
     "percent",
+    "previewed_alt",
+    "previewed_table",
     "refused_table",
+    "run_reason",
     "runs_alt",
     "runs_figure",
     "runs_table",

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from driftdesk.engine.measures import slippage_bps
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import Side
-from driftdesk.figures.runs import run_traded, traded
+from driftdesk.figures.runs import PREVIEWED, run_traded, traded
 from driftdesk.figures.text import EN_DASH, count_of, dollars, money, percent, signed_bps, symbol_text, words
 from driftdesk.figures.theme import (
     LIGHT,
@@ -28,6 +28,12 @@ from driftdesk.wire.orders import Order, OrderStatus
 from driftdesk.wire.runs import PlannedLine, Run
 
 SIDE_TEXT: Final = {"sell": "▼ Sell", "buy": "▲ Buy"}
+# Why an order ended without its whole fill, where the broker gives no reason of its own.
+ENDED: Final = {
+    OrderStatus.CANCELED: "The order was canceled",
+    OrderStatus.EXPIRED: "The order expired at the close",
+    OrderStatus.REJECTED: "The order was rejected by the broker",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,15 @@ class Line:
 
 
 def lines_of(run: Run) -> tuple[Line, ...]:
-    """The run's planned lines with their orders (matched by client_order_id), then orders that no line planned."""
+    """The run's planned lines with their orders (matched by client_order_id), then orders that no line planned.
+
+    Lines that were only previewed are none of them: nothing was planned or sent yet.
+    """
     orders = {order.client_order_id: order for order in (*run.orders, *run.failed_orders)}
     lines = [
         Line(line.symbol, line.side, line, orders.pop(line.client_order_id, None))
         for line in sorted(run.plan, key=lambda line: line.line)
+        if line.state != PREVIEWED
     ]
     return (*lines, *(Line(order.symbol, order.side, None, order) for order in orders.values()))
 
@@ -184,21 +194,45 @@ def _row(line: Line) -> dict[str, object]:
     }
 
 
-def refused_table(run: Run) -> pd.DataFrame:
-    """What did not trade and why: orders that the broker refused, then orders that were never sent."""
-    plans = {line.client_order_id: line for line in run.plan}
-    failed: list[dict[str, object]] = []
-    for order in run.failed_orders:
-        plan = plans.get(order.client_order_id)
-        failed.append(
+def previewed_table(run: Run) -> pd.DataFrame:
+    """The orders that a QUEUED run was created from, one row each; empty for a run that has planned its own. USD."""
+    return pd.DataFrame(
+        [
             {
-                "What": f"Failed, {words(order.status).lower()}",
-                "Side": SIDE_TEXT.get(order.side, order.side),
-                "Symbol": order.symbol,
-                "Notional": order.notional if plan is None else plan.notional,
-                "Why": f"The order was {words(order.status).lower()} by the broker.",
+                "Side": SIDE_TEXT.get(line.side, line.side),
+                "Symbol": line.symbol,
+                "Notional": line.notional,
+                "Quantity": line.estimated_qty if line.qty is None else line.qty,
+                "Price": line.price,
+                "Why": line.reason,
             }
-        )
+            for line in sorted(run.plan, key=lambda line: line.line)
+            if line.state == PREVIEWED
+        ],
+        columns=["Side", "Symbol", "Notional", "Quantity", "Price", "Why"],
+    )
+
+
+def previewed_alt(run: Run) -> str:
+    """How many orders were previewed, and for how much."""
+    notionals = [line.notional for line in run.plan if line.state == PREVIEWED]
+    return f"{count_of(len(notionals), 'previewed order')} for {money(sum(notionals, ZERO))}; nothing was sent yet."
+
+
+def refused_table(run: Run) -> pd.DataFrame:
+    """What did not trade and why: orders that were refused, canceled or expired, then orders that were never sent."""
+    plans = {line.client_order_id: line for line in run.plan}
+    cut_short = [order for order in run.orders if order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)]
+    ended = [
+        {
+            "What": words(order.status) if order.status != OrderStatus.REJECTED else "Failed, rejected",
+            "Side": SIDE_TEXT.get(order.side, order.side),
+            "Symbol": order.symbol,
+            "Notional": order.notional if order.client_order_id not in plans else plans[order.client_order_id].notional,
+            "Why": _why_ended(order),
+        }
+        for order in (*run.failed_orders, *cut_short)
+    ]
     skipped = [
         {
             "What": "Skipped",
@@ -209,7 +243,14 @@ def refused_table(run: Run) -> pd.DataFrame:
         }
         for order in run.skipped_orders
     ]
-    return pd.DataFrame([*failed, *skipped], columns=["What", "Side", "Symbol", "Notional", "Why"])
+    return pd.DataFrame([*ended, *skipped], columns=["What", "Side", "Symbol", "Notional", "Why"])
+
+
+def _why_ended(order: Order) -> str:
+    known = {str(status): text for status, text in ENDED.items()}
+    said = order.reject_reason or known.get(order.status, f"The order ended as {words(order.status).lower()}")
+    filled = f"; {money(traded(order))} of it was filled" if traded(order) else ""
+    return f"{said.rstrip('.')}{filled}."
 
 
 def fills_alt(run: Run) -> str:

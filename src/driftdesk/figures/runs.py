@@ -36,6 +36,8 @@ STATUS_MARKS: Final = {
     RunStatus.TIMEOUT: "x",
     RunStatus.ERROR: "x",
 }
+# The state of a line that a QUEUED run was created from: neither planned nor sent.
+PREVIEWED: Final = "PREVIEWED"
 FAILED_STATUSES: Final = frozenset({RunStatus.ERROR, RunStatus.TIMEOUT})
 
 
@@ -49,8 +51,9 @@ def traded(order: Order) -> Decimal:
 def planned(run: Run) -> Decimal:
     """The notional in USD that the run's orders were meant to trade: the stored plan, or the orders where it is not
     in the answer. An order by quantity has no notional; what it filled stands for it."""
-    if run.plan:
-        return sum((line.notional for line in run.plan), ZERO)
+    lines = [line for line in run.plan if line.state != PREVIEWED]
+    if lines:
+        return sum((line.notional for line in lines), ZERO)
     orders = (*run.orders, *run.failed_orders)
     return sum((traded(order) if order.notional is None else order.notional for order in orders), ZERO)
 
@@ -58,6 +61,13 @@ def planned(run: Run) -> Decimal:
 def run_traded(run: Run) -> Decimal:
     """What the run moved in USD, sells and buys together."""
     return sum((traded(order) for order in run.orders), ZERO)
+
+
+def run_reason(run: Run) -> str:
+    """Why there is the run and why it ended as it did, without the run type that stands beside; "" without either."""
+    kind = f"{words(run.type)}:"
+    said = (text.removeprefix(kind).strip() for text in (run.trigger or "", run.reason or ""))
+    return " ".join(dict.fromkeys(text[:1].upper() + text[1:] for text in said if text))
 
 
 def runs_figure(runs: Sequence[Run], theme: Theme = LIGHT) -> go.Figure:
@@ -168,7 +178,7 @@ def runs_table(runs: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
                 "Skipped": len(run.skipped_orders),
                 "Failed": len(run.failed_orders),
                 "Traded": run_traded(run),
-                "Reason": run.reason or run.trigger or "",
+                "Reason": run_reason(run),
                 "Run": run.id,
             }
             for run in runs

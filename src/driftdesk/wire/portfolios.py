@@ -54,6 +54,8 @@ class Portfolio(Answer):
     rebalance_conditions: Annotated[
         WireList[Condition], Field(validation_alias=AliasChoices("rebalance_conditions", "rebalancing_conditions"))
     ] = ()
+    # Ours: what a person should know about what was just saved.
+    warnings: tuple[str, ...] = ()
 
 
 class CreatePortfolio(Message):

@@ -34,6 +34,8 @@ class RunOptions(Message):
     never_sell: tuple[str, ...] = ()
     raise_cash: WireDecimal | None = None
     whole_shares: bool = False
+    # Holdings that a person left out of equity and plan (rules.md 3.1).
+    excluded: tuple[str, ...] = ()
 
 
 class PlannedLine(Answer):

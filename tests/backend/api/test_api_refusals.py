@@ -30,6 +30,10 @@ JSON = {"Content-Type": "application/json"}
         ("The body is not valid JSON: NaN is not a JSON number.", '{"cooldown_days": NaN}'),
         ("The body is not valid JSON: it is nested too deeply.", "[" * 100_000),
         ("The body is not valid JSON: it is not UTF-8 text.", b'{"name": "\xff"}'),
+        (
+            "The body is not valid JSON: it holds half of a surrogate pair, which is no character.",
+            r'{"name": "\ud800", "weights": []}',
+        ),
         ("The body must be a JSON object.", "[]"),
         ("The body must be a JSON object.", "null"),
         ("The body must be a JSON object.", ""),

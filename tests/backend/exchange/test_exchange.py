@@ -300,3 +300,19 @@ def test_orders_are_found_by_their_client_ids(floor: Floor) -> None:
     sent = floor.send("sell SPY 6", name="mine")
     assert {"mine": sent} == floor.exchange.find(floor.account, ["mine", "never sent"])
     assert {} == floor.exchange.find(AccountId("another"), ["mine"])
+
+
+def test_a_buy_by_quantity_never_overdraws(floor: Floor) -> None:
+    """10 GLD are accepted at 100 and filled at 150: 1,000 pay for 6.666666666, and no more (rules.md 6.1)."""
+    floor.price("GLD", "100")
+    sent = floor.send("buy GLD 10")
+    floor.price("GLD", "150")
+    floor.exchange.settle(TEN + SECOND)
+    assert Decimal("6.666666666") == floor.order(sent).filled_qty
+    assert Decimal("0.00") == floor.cash
+
+
+def test_a_rejected_order_says_why(service: Service, floor: Floor) -> None:
+    """The reason reaches the order that a person reads."""
+    service.set_asset(SetAsset(symbol="GLD", halted=True))
+    assert "GLD is halted" == floor.order(floor.send("buy GLD for 100")).reject_reason

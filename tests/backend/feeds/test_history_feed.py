@@ -277,3 +277,13 @@ def test_the_real_split_is_refused_and_the_adjusted_column_is_read() -> None:
         read_history(path, new_york_sessions(), column="Close")
     feed = read_history(path, new_york_sessions(), column="Adjusted_close")
     assert Decimal("30.6384") == feed.close(Symbol("EFA"), D("2005-06-09"))
+
+
+def test_prices_are_told_from_others_by_their_content(tmp_path: Path) -> None:
+    """Another name or spelling is the same feed; another price, symbol or day is another."""
+    feed = read(tmp_path, PANEL)
+    same = read(tmp_path, PANEL.replace("601.5,", "601.50,"), name="moved.csv")
+    assert feed.identity == same.identity
+    changes = (("91\n", "91.0001\n"), ("TLT", "IEF"), ("2026-11-27,603,91\n", ""))
+    others = {read(tmp_path, PANEL.replace(old, new)).identity for old, new in changes}
+    assert 4 == len(others | {feed.identity})

@@ -162,3 +162,10 @@ def test_refusals() -> None:
         SimulatedFeed(-1, new_york_sessions())
     with pytest.raises(DataError, match="outside the trading calendar"):
         SimulatedFeed(7, new_york_sessions(), last=D("2050-01-03"))
+
+
+def test_a_simulated_market_is_known_by_its_seed(feed: SimulatedFeed) -> None:
+    """A longer one of the same seed is the same market."""
+    sessions = new_york_sessions()
+    assert feed.identity == SimulatedFeed(feed.seed, sessions, last=date(2023, 2, 1)).identity
+    assert feed.identity != SimulatedFeed(feed.seed + 1, sessions, last=date(2023, 2, 1)).identity

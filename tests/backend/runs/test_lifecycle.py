@@ -10,7 +10,7 @@ from driftdesk.backend.service import Service
 from driftdesk.engine.planner import PlanRequest
 from driftdesk.engine.preview import preview
 from driftdesk.engine.schedule import NEW_YORK
-from driftdesk.errors import PreviewMoved, StateError
+from driftdesk.errors import DataError, PreviewMoved, StateError
 from driftdesk.translate import from_planned, to_targets
 from driftdesk.wire.portfolios import Weight
 from driftdesk.wire.runs import CreateRun, Run
@@ -370,3 +370,60 @@ def test_a_deposit_is_invested_at_the_next_evaluation(
     ]
     # It does not set last_rebalanced_at, and the cooldown of 30 days did not block it.
     assert service.get_subscription(subscription.id).last_rebalanced_at == first
+
+
+def test_a_one_off_run_is_planned_with_the_bands_it_was_previewed_with(
+    service: Service, open_account: Callable[..., str], pass_time: Callable[..., None]
+) -> None:
+    """Only breached holdings, so the bands decide what is traded: SPY at 80 of 60, TLT inside its 30 (rules.md 6.6)."""
+    account = open_account("1000.00", SPY="64", TLT="52")
+    band = {"type": "drift_band", "sub_type": "absolute", "percent": "3.9"}
+    options = {"breached_only": True}
+    run = create(service, account, rebalance_conditions=[band], options=options)
+    pass_time(minutes=1)
+    # 10,000: SPY 64% is 4 points over a band of 3.9; TLT 26% is 4 points under it; cash is at its 10%.
+    assert [("sell", "SPY", "4"), ("buy", "TLT", "8")] == orders(service.get_run(run.id))
+    wide = create(service, open_account("1000.00", SPY="64", TLT="52"), options=options)
+    pass_time(minutes=1)
+    # Without bands nothing is breached, so nothing is traded.
+    assert [] == orders(service.get_run(wide.id))
+
+
+def test_a_run_that_cannot_be_planned_is_refused_when_it_is_created(
+    service: Service, open_account: Callable[..., str]
+) -> None:
+    """An account without equity is told so at once, not by an ERROR at the next open (rules.md 3.1, 6.6)."""
+    account = open_account("0.00")
+    with pytest.raises(DataError, match="equity"):
+        create(service, account)
+    assert service.list_runs().runs == ()
+
+
+def test_canceling_one_run_starts_no_other(service: Service, open_account: Callable[..., str]) -> None:
+    """The clock stands still: the other account's run stays QUEUED."""
+    first, second = open_account("1000.00", SPY="80", TLT="20"), open_account("1000.00", SPY="80", TLT="20")
+    running = create(service, first)
+    service.ticker.tick(service.world.now())
+    queued = create(service, second)
+    service.cancel_run(running.id)
+    assert ("CANCELED_MID_RUN", "QUEUED") == (service.get_run(running.id).status, service.get_run(queued.id).status)
+
+
+def test_a_queued_run_shows_what_it_was_previewed_with(service: Service, open_account: Callable[..., str]) -> None:
+    """Before it starts, the previewed lines stand in for a plan (rules.md 6.6)."""
+    account = open_account("1000.00", SPY="80", TLT="20")
+    run = create(service, account, **preview_of(service, account))
+    assert [("PREVIEWED", "sell", "SPY"), ("PREVIEWED", "buy", "TLT")] == [
+        (line.state, line.side, line.symbol) for line in run.plan
+    ]
+
+
+def test_a_holding_that_is_left_out_stays(
+    service: Service, open_account: Callable[..., str], pass_time: Callable[..., None]
+) -> None:
+    """3 GLD are excluded: equity is 10,000 without them, they stay, and the rest is rebalanced (rules.md 3.1)."""
+    account = open_account("1000.00", SPY="80", TLT="20", GLD="3")
+    run = create(service, account, options={"excluded": ["GLD"]})
+    pass_time(minutes=1)
+    assert [("sell", "SPY", "20"), ("buy", "TLT", "40")] == orders(service.get_run(run.id))
+    assert Decimal(3) == service.position(account, "GLD").qty

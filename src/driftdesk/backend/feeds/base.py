@@ -4,12 +4,15 @@ A daily series gives day d's close from d's open until the next open (rules.md 5
 what is measured after d use one number.
 """
 
+import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Protocol
+
+import numpy as np
 
 from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import Symbol
@@ -28,12 +31,26 @@ class AssetInfo:
     exchange: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a price file that a person should know, though it is not refused. `line` counts from 1."""
+
+    file: str
+    line: int
+    symbol: Symbol
+    text: str
+
+
 class PriceFeed(Protocol):
     """Daily prices in USD with 4 decimals for `assets`, on every session from `first` to `last`."""
 
     @property
     def label(self) -> str:
         """What people read as the source, as in "Simulated market (seed 7)"."""
+
+    @property
+    def identity(self) -> str:
+        """What tells these prices from others: a world is only opened with the prices that it was made on."""
 
     @property
     def assets(self) -> tuple[AssetInfo, ...]:
@@ -60,9 +77,11 @@ class PriceFeed(Protocol):
 class TableFeed:
     """A price feed over columns of closes, held as whole counts of 0.0001 USD; NO_PRICE marks a missing one.
 
-    `columns` has, for each asset, one number per session from `first` to `last`. Raises DataError when the trading
-    calendar does not reach that far.
+    `columns` has, for each asset, one number per session from `first` to `last`. `findings` is what a person should
+    know of the prices. Raises DataError when the trading calendar does not reach that far.
     """
+
+    findings: tuple[Finding, ...] = ()
 
     def __init__(
         self,
@@ -82,6 +101,15 @@ class TableFeed:
         self._opens = tuple(session.open for session in covered)
         self._until = sessions.next_open(covered[-1].open) if self.last < sessions.last else covered[-1].close
         self._columns = dict(columns)
+
+    @property
+    def identity(self) -> str:
+        """A digest of the days and of every price."""
+        digest = hashlib.sha256(f"{self.first} {self.last}".encode())
+        for symbol in sorted(self._columns):
+            digest.update(f" {symbol} ".encode())
+            digest.update(np.asarray(self._columns[symbol], dtype="<i8").tobytes())
+        return digest.hexdigest()
 
     def price(self, symbol: Symbol, at: datetime) -> Decimal | None:
         """The close of the latest session opened at `at` (rules.md 5.1); None outside the sessions covered."""

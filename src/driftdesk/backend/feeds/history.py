@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from driftdesk.backend.feeds.base import NO_PRICE, PRICE_DECIMALS, TableFeed
+from driftdesk.backend.feeds.base import NO_PRICE, PRICE_DECIMALS, Finding, TableFeed
 from driftdesk.backend.feeds.names import asset_info
 from driftdesk.backend.feeds.pricefile import Line, PriceFile, read_lines
 from driftdesk.engine.schedule import Sessions
@@ -30,16 +30,6 @@ PRICE_LIMIT: Final = Decimal(10_000_000)
 BLANKS: Final = frozenset({"", "nan", "na", "n/a", "null", "none"})
 _SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
 _SYMBOL_IN_CAPITALS: Final = re.compile(r"[A-Z]{1,5}([.\-][A-Z]{1,2})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about a price file that a person should know, though it is not refused. `line` counts from 1."""
-
-    file: str
-    line: int
-    symbol: Symbol
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +72,7 @@ def read_history(
     ends with the one that ends first, and a finding says so. With `allow_jumps`, a move of more than 40 % in a day is
     a finding. Raises InputError when the path or the column is wrong, DataError naming file and line otherwise.
     """
-    files = _files(path)
+    files = price_files(path)
     if path.is_dir() and column is None:
         raise InputError(
             f"{path.name} is a directory of price files; name their price column, for example Adj Close.",
@@ -105,7 +95,11 @@ def read_history(
     return HistoryFeed(path.name, sessions, list(columns.values()), findings)
 
 
-def _files(path: Path) -> list[Path]:
+def price_files(path: Path) -> list[Path]:
+    """The files that `read_history` reads: `path` itself, or the .csv and .csv.gz files of a directory, by name.
+
+    Raises InputError when there are none.
+    """
     if not path.exists():
         raise InputError(f"There is no price file {path}.", field="path", received=str(path))
     if path.is_file():
@@ -253,7 +247,7 @@ def _check_moves(file: PriceFile, symbol: Symbol, closes: list[int], jumps: list
             if jumps is None:
                 raise DataError(
                     f"{file.at(line)}: {moved}; more than {LARGEST_MOVE_PERCENT} % in a day looks like a split that "
-                    "the prices do not adjust for. Use a column of adjusted prices, or allow jumps if it is real."
+                    "the prices do not adjust for. Use a column of adjusted prices, or --allow-jumps if it is real."
                 )
             jumps.append(Finding(file.name, line.number, symbol, f"{moved}; accepted as a real move."))
         before = close

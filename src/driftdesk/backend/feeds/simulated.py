@@ -105,6 +105,11 @@ class SimulatedFeed(TableFeed):
         super().__init__(f"Simulated market (seed {seed})", assets, sessions, first, last, _simulate(seed, days))
         self.seed = seed
 
+    @property
+    def identity(self) -> str:
+        """The seed says it all: a later last day changes no price."""
+        return f"simulated market, seed {self.seed}"
+
 
 def _simulate(seed: int, days: int) -> dict[Symbol, list[int]]:
     """Closes of every member on `days` sessions, in 0.0001 USD."""

@@ -54,6 +54,13 @@ def plan_request(run: Row, min_notional: Decimal) -> PlanRequest:
     )
 
 
+def excluded_of(run: Row) -> frozenset[Symbol]:
+    """The holdings that the run leaves out (rules.md 3.1)."""
+    if not run["options"]:
+        return frozenset()
+    return frozenset(map(Symbol, RunOptions.model_validate_json(run["options"]).excluded))
+
+
 def lines_of(connection: Connection, run_id: str) -> list[Row]:
     """The run's lines in the order of sending."""
     return list(

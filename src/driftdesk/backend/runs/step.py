@@ -110,9 +110,9 @@ class Stepper:
 
         There is no plan where the orders moved further than the preview allows (rules.md 6.6).
         """
-        request = record.plan_request(run, self.world.min_notional)
+        request, excluded = record.plan_request(run, self.world.min_notional), record.excluded_of(run)
         market = self.world.market(moment.connection, moment.now)
-        snapshot = self.world.snapshot(moment.connection, run["account_id"], request.targets.symbols, market)
+        snapshot = self.world.snapshot(moment.connection, run["account_id"], request.targets.symbols, market, excluded)
         cash = snapshot.cash - snapshot.reserved_cash
         plan = plan_orders(snapshot, request)
         _check_size(plan)
@@ -174,9 +174,9 @@ class Stepper:
 
     def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         connection = moment.connection
-        request = record.plan_request(run, self.world.min_notional)
+        request, excluded = record.plan_request(run, self.world.min_notional), record.excluded_of(run)
         market = self.world.market(connection, moment.now)
-        snapshot = self.world.snapshot(connection, run["account_id"], request.targets.symbols, market)
+        snapshot = self.world.snapshot(connection, run["account_id"], request.targets.symbols, market, excluded)
         proceeds = sum((line["notional"] for line in lines if line["side"] == Side.SELL), ZERO)
         buys = tuple(record.planned_order(line) for line in lines if line["side"] == Side.BUY)
         short = run["planned_cash"] + proceeds - (snapshot.cash - snapshot.reserved_cash)

@@ -13,7 +13,7 @@ from driftdesk.backend.evaluation import Evaluator
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.runs.step import Stepper
 from driftdesk.backend.runs.tick import Ticker
-from driftdesk.backend.store.tables import idempotency
+from driftdesk.backend.store.tables import idempotency, subscriptions
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.worker import Worker
 from driftdesk.backend.world import World
@@ -66,6 +66,17 @@ def find_row(connection: Connection, table: Table, identifier: str, noun: str) -
     if row is None:
         raise NotFound(f"There is no {noun} {identifier}.")
     return row
+
+
+def live_subscription(connection: Connection, account_id: str) -> Row | None:
+    """The account's active subscription, None without one."""
+    return (
+        connection.execute(
+            select(subscriptions).where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
+        )
+        .mappings()
+        .first()
+    )
 
 
 def dump_messages(messages: Sequence[Message]) -> str:

@@ -1,29 +1,25 @@
-"""Portfolios and subscriptions (rules.md 2)."""
+"""Portfolios (rules.md 2.1-2.5)."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from driftdesk.backend.evaluation import queue_first_run
-from driftdesk.backend.queueing import open_run_of
-from driftdesk.backend.rows import portfolio_message, subscription_message
-from driftdesk.backend.runs.record import set_status
-from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_mark
-from driftdesk.backend.store.tables import accounts, assets, portfolios, runs, subscriptions
-from driftdesk.engine.drift import equity_of
+from driftdesk.backend.rows import portfolio_message
+from driftdesk.backend.service.base import Base, dump_messages, find_row
+from driftdesk.backend.store.tables import assets, portfolios, subscriptions
+from driftdesk.engine.schedule import new_york_date, swallowed
 from driftdesk.engine.snapshot import Symbol
-from driftdesk.errors import DataError, InputError, NotFound, StateError
-from driftdesk.money import ZERO
-from driftdesk.translate import from_conditions, from_weights, to_conditions, to_targets
+from driftdesk.errors import InputError, StateError
+from driftdesk.translate import from_conditions, from_weights, to_conditions, to_portfolio, to_targets
 from driftdesk.wire.portfolios import Condition, CreatePortfolio, Portfolio, UpdatePortfolio, Weight
-from driftdesk.wire.runs import RunStatus
-from driftdesk.wire.subscriptions import CreateSubscription, Subscription, SubscriptionPage
+
+# How far saving a portfolio looks ahead for calendar days that its cooldown would lose (rules.md 5.2).
+_MONTHS_AHEAD: Final = 24
 
 
 class Portfolios(Base):
-    """Use cases of portfolios and subscriptions."""
+    """Use cases of portfolios."""
 
     def create_portfolio(self, body: CreatePortfolio) -> Portfolio:
         """Create a portfolio. InputError for weights or conditions against a rule, or assets that cannot be used."""
@@ -44,7 +40,7 @@ class Portfolios(Base):
             count = connection.scalar(select(func.count()).select_from(portfolios))
             values["id"] = self.world.new_id("portfolio", count)
             connection.execute(insert(portfolios).values(values))
-        return portfolio_message(values)
+            return self._saved(connection, values["id"])
 
     def list_portfolios(
         self,
@@ -105,7 +101,7 @@ class Portfolios(Base):
                     .where(subscriptions.c.portfolio_id == portfolio_id, subscriptions.c.deleted_at.is_(None))
                     .values(**flags, updated_at=now)
                 )
-            return portfolio_message(find_row(connection, portfolios, portfolio_id, "portfolio"))
+            return self._saved(connection, portfolio_id)
 
     def inactivate_portfolio(self, portfolio_id: str) -> None:
         """Make a portfolio inactive; StateError while it has active subscriptions or is inactive already (2.5)."""
@@ -126,132 +122,21 @@ class Portfolios(Base):
                 .values(status="inactive", updated_at=self.world.now())
             )
 
-    def create_subscription(self, body: CreateSubscription) -> Subscription:
-        """Subscribe an account and queue its first run; the run waits as a flag where it cannot be queued (2.6)."""
-        now = self.world.now()
-        with self.world.database.write() as connection:
-            account = find_row(connection, accounts, body.account_id, "account")
-            model = find_row(connection, portfolios, body.portfolio_id, "portfolio")
-            if account["status"] != "ACTIVE":
-                raise StateError(f"Account {body.account_id} is {account['status']}; only an active one can subscribe.")
-            if model["status"] != "active":
-                raise StateError(
-                    f"Portfolio {body.portfolio_id} is {model['status']}; only an active one can be followed."
-                )
-            if _subscription_of(connection, body.account_id) is not None:
-                raise StateError(
-                    f"Account {body.account_id} has an active subscription already; delete it before making another."
-                )
-            count = connection.scalar(
-                select(func.count()).select_from(subscriptions).where(subscriptions.c.account_id == body.account_id)
-            )
-            values: dict[str, Any] = {
-                "id": self.world.new_id("subscription", body.account_id, count),
-                "account_id": body.account_id,
-                "portfolio_id": body.portfolio_id,
-                "created_at": now,
-                "updated_at": now,
-                "last_rebalanced_at": None,
-                # Sessions from the first one that it can be evaluated in count, also when nobody steps it (5.1).
-                "last_evaluated": self._last_missed(now),
-                "portfolio_changed": False,
-                # Until a full rebalance completes: a first run that fails or is canceled is made up for.
-                "subscription_created": True,
-                "uninvested_inflow": ZERO,
-                "failures": 0,
-            }
-            ready = open_run_of(connection, body.account_id) is None and self._has_equity(connection, body, now)
-            connection.execute(insert(subscriptions).values({**values, "evaluate_flag": not ready}))
-            if ready:
-                queue_first_run(self.world, connection, values, f"The account was subscribed to {model['name']}.", now)
-        return self.get_subscription(values["id"])
-
-    def list_subscriptions(
-        self,
-        *,
-        account_id: str | None = None,
-        portfolio_id: str | None = None,
-        limit: int = 100,
-        page_token: str | None = None,
-    ) -> SubscriptionPage:
-        """Active subscriptions, oldest first, a page at a time."""
-        query = select(subscriptions).where(subscriptions.c.deleted_at.is_(None))
-        if account_id:
-            query = query.where(subscriptions.c.account_id == account_id)
-        if portfolio_id:
-            query = query.where(subscriptions.c.portfolio_id == portfolio_id)
-        if page_token:
-            query = query.where(subscriptions.c.seq > page_mark(page_token))
-        query = query.order_by(subscriptions.c.seq).limit(limit + 1)
-        with self.world.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return SubscriptionPage(
-            subscriptions=tuple(subscription_message(row) for row in rows[:limit]),
-            next_page_token=next_token(rows[:limit], len(rows) > limit),
+    def _saved(self, connection: Connection, portfolio_id: str) -> Portfolio:
+        """The portfolio as it stands, with what a person should know about its own cooldown (rules.md 5.2)."""
+        message = portfolio_message(find_row(connection, portfolios, portfolio_id, "portfolio"))
+        rule = to_portfolio(message).calendar
+        if rule is None:
+            return message
+        start = new_york_date(self.world.now())
+        lost = swallowed(rule, message.cooldown_days, start, _MONTHS_AHEAD, self.world.sessions)
+        if not lost:
+            return message
+        warning = (
+            f"In the next {_MONTHS_AHEAD} months the cooldown of {message.cooldown_days} days loses {len(lost)} of the "
+            f"portfolio's own calendar days, the first on {lost[0]}."
         )
-
-    def get_subscription(self, subscription_id: str) -> Subscription:
-        """One active subscription; NotFound without it."""
-        with self.world.database.read() as connection:
-            row = find_row(connection, subscriptions, subscription_id, "subscription")
-        if row["deleted_at"] is not None:
-            raise NotFound(f"There is no subscription {subscription_id}; it was deleted.")
-        return subscription_message(row)
-
-    def delete_subscription(self, subscription_id: str) -> None:
-        """Stop rebalancing an account: its QUEUED runs are canceled, one in progress finishes (rules.md 2.6)."""
-        now = self.world.now()
-        with self.world.database.write() as connection:
-            live = select(subscriptions.c.id).where(
-                subscriptions.c.id == subscription_id, subscriptions.c.deleted_at.is_(None)
-            )
-            if connection.scalar(live) is None:
-                # The seed answers 422 here, not 404.
-                raise StateError(f"There is no active subscription {subscription_id} to delete.")
-            connection.execute(
-                update(subscriptions)
-                .where(subscriptions.c.id == subscription_id)
-                .values(deleted_at=now, updated_at=now)
-            )
-            for run in (
-                connection.execute(
-                    select(runs).where(runs.c.subscription_id == subscription_id, runs.c.status == RunStatus.QUEUED)
-                )
-                .mappings()
-                .all()
-            ):
-                reason = "The subscription was deleted."
-                set_status(
-                    connection, run, RunStatus.CANCELED, now, reason, reason=reason, canceled_at=now, due_at=None
-                )
-
-    def resume_subscription(self, subscription_id: str) -> Subscription:
-        """Let automatic runs that are held go on (rules.md 5.7)."""
-        with self.world.database.write() as connection:
-            connection.execute(
-                update(subscriptions)
-                .where(subscriptions.c.id == subscription_id, subscriptions.c.deleted_at.is_(None))
-                .values(held=None, failures=0, evaluate_flag=True, updated_at=self.world.now())
-            )
-            return self.get_subscription(subscription_id)
-
-    def _last_missed(self, now: datetime) -> date:
-        """The last session whose evaluation a subscription made at `now` came too late for."""
-        session = self.world.sessions.current_or_next(now)
-        return self.world.sessions.before(session.date).date if now <= session.evaluation else session.date
-
-    def _has_equity(self, connection: Connection, body: CreateSubscription, now: datetime) -> bool:
-        snapshot = self.world.snapshot(connection, body.account_id, (), self.world.market(connection, now))
-        try:
-            return equity_of(snapshot) > ZERO
-        except DataError:
-            return False
-
-
-def _subscription_of(connection: Connection, account_id: str) -> str | None:
-    return connection.scalar(
-        select(subscriptions.c.id).where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
-    )
+        return message.model_copy(update={"warnings": (warning,)})
 
 
 def _changes(connection: Connection, body: UpdatePortfolio) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from driftdesk.backend.queueing import NewRun, queue_run
 from driftdesk.backend.rows import decision_message
 from driftdesk.backend.runs import record
 from driftdesk.backend.runs.states import LineState
-from driftdesk.backend.service.base import Base, dump_messages, find_row, next_token, page_mark
+from driftdesk.backend.service.base import Base, dump_messages, find_row, live_subscription, next_token, page_mark
 from driftdesk.backend.service.portfolios import check_assets
 from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
 from driftdesk.backend.store.types import Row
@@ -89,9 +89,10 @@ class Runs(Base):
             events = connection.execute(
                 select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id)
             ).all()
+            lines = tuple(_line_message(line) for line in record.lines_of(connection, run_id))
             return _message(connection, row).model_copy(
                 update={
-                    "plan": tuple(_line_message(line) for line in record.lines_of(connection, run_id)),
+                    "plan": lines if row["session"] else _previewed_lines(row),
                     "events": tuple(
                         RunEvent(at=event.at, status=event.status, phase=event.phase, text=event.text)
                         for event in events
@@ -163,9 +164,10 @@ class Runs(Base):
 
     def _planned(self, connection: Connection, body: CreateRun, new: NewRun, now: datetime) -> NewRun:
         """The run with the orders it was previewed with, if it was; PreviewMoved when they no longer stand (6.6)."""
-        request = record.plan_request(dataclasses.asdict(new), self.world.min_notional)
+        columns = dataclasses.asdict(new)
+        request, excluded = record.plan_request(columns, self.world.min_notional), record.excluded_of(columns)
         market = self.world.market(connection, now)
-        snapshot = self.world.snapshot(connection, body.account_id, request.targets.symbols, market)
+        snapshot = self.world.snapshot(connection, body.account_id, request.targets.symbols, market, excluded)
         fresh = preview(snapshot, request)
         if body.preview_hash is None:
             return new
@@ -226,7 +228,7 @@ def _options_text(body: CreateRun) -> str | None:
 def _one_off(connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
     targets = to_targets(body.weights or ())
     check_assets(connection, targets.symbols)
-    if _live_subscription(connection, body.account_id) is not None:
+    if live_subscription(connection, body.account_id) is not None:
         raise StateError(
             f"Account {body.account_id} has an active subscription; run it without weights, or delete the subscription."
         )
@@ -243,7 +245,7 @@ def _one_off(connection: Connection, body: CreateRun, amount: Decimal | None) ->
 
 
 def _subscribed(connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
-    subscription = _live_subscription(connection, body.account_id)
+    subscription = live_subscription(connection, body.account_id)
     if subscription is None:
         raise StateError(
             f"Account {body.account_id} has no active subscription; send weights for a one-off run, or subscribe it."
@@ -261,16 +263,6 @@ def _subscribed(connection: Connection, body: CreateRun, amount: Decimal | None)
         conditions=model["conditions"],
         amount=amount,
         options=_options_text(body),
-    )
-
-
-def _live_subscription(connection: Connection, account_id: str) -> Row | None:
-    return (
-        connection.execute(
-            select(subscriptions).where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
-        )
-        .mappings()
-        .first()
     )
 
 
@@ -302,6 +294,12 @@ def _message(connection: Connection, row: Row) -> Run:
         options=RunOptions.model_validate_json(row["options"]) if row["options"] else None,
         trigger=row["trigger"],
     )
+
+
+def _previewed_lines(row: Row) -> tuple[PlannedLine, ...]:
+    """What a run that has not started was previewed with; its plan is made when it starts."""
+    lines = [PlannedLine.model_validate(item) for item in json.loads(row["preview_orders"] or "[]")]
+    return tuple(line.model_copy(update={"state": "PREVIEWED"}) for line in lines)
 
 
 def _line_message(line: Row) -> PlannedLine:

@@ -3,9 +3,10 @@
 from driftdesk.backend.service.portfolios import Portfolios
 from driftdesk.backend.service.runs import Runs
 from driftdesk.backend.service.simulation import Simulation
+from driftdesk.backend.service.subscriptions import Subscriptions
 
 
-class Service(Portfolios, Runs, Simulation):
+class Service(Portfolios, Subscriptions, Runs, Simulation):
     """What the API calls; thread-safe. Raises the errors of `driftdesk.errors`, which the API maps to statuses."""
 
     def close(self) -> None:
