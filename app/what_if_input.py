@@ -70,7 +70,10 @@ def _from_account(view: AccountView) -> Start:
     rows = tuple((symbol, f"{quantity:f}", _text(prices.get(symbol))) for symbol, quantity in quantities.items())
     points, relative = _bands(model)
     note += _left_out([*_rules(model), *_circumstances(view)])
-    return Start(f"account {view.account.id}", rows, f"{snapshot.cash:f}", _weights(model), points, relative, note)
+    # After a trade or a deposit it is another start; new prices alone must not take edits away.
+    digest = _digest(repr((sorted(held.items()), snapshot.cash, model.targets, model.bands)).encode())
+    name = f"account {view.account.id} {digest}"
+    return Start(name, rows, f"{snapshot.cash:f}", _weights(model), points, relative, note)
 
 
 def _rules(model: object) -> list[str]:
@@ -95,7 +98,7 @@ def _circumstances(view: AccountView) -> list[str]:
 def _left_out(parts: Sequence[str]) -> str:
     if not parts:
         return ""
-    return f"Left out here: {', '.join(parts)}. The decision on the drift page counts all of it."
+    return f"Left out here: {', '.join(parts)}. The decision on the Drift page counts them."
 
 
 def _text(number: object) -> str:
@@ -131,11 +134,11 @@ def _from_files() -> Start:
         book = read_holdings(_decoded(held), name=held.name)
         rows = tuple((row.symbol, f"{row.quantity:f}", f"{row.price:f}") for row in book.rows)
         cash = f"{book.cash:f}"
-        name += _digest(held)
+        name += _digest(held.getvalue())
     if targets is not None:
         model = read_portfolio(_decoded(targets), name=targets.name)
         weights, (points, relative) = _weights(model), _bands(model)
-        name += _digest(targets)
+        name += _digest(targets.getvalue())
         rules = _rules(model)
         note = f"Left out here: {', '.join(rules)}." if rules else ""
     return Start(name, rows, cash, weights, points, relative, note)
@@ -145,8 +148,8 @@ def _decoded(upload: object) -> str:
     return upload.getvalue().decode("utf-8-sig", errors="replace")
 
 
-def _digest(upload: object) -> str:
-    return hashlib.sha256(upload.getvalue()).hexdigest()[:12]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def holdings(begin: Start) -> tuple[list[list[str]], str]:

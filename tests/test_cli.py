@@ -228,7 +228,12 @@ def test_the_pages_learn_of_the_world_by_environment(tmp_path: Path) -> None:
         "DRIFTDESK_COLUMN": "Close",
         "DRIFTDESK_ALLOW_JUMPS": "1",
     }
-    assert cli.World(tmp_path, SIMULATED).environment() == {"DRIFTDESK_DATA": str(tmp_path)}
+    assert cli.World(tmp_path, SIMULATED).environment() == {
+        "DRIFTDESK_DATA": str(tmp_path),
+        "DRIFTDESK_PRICES": "",
+        "DRIFTDESK_COLUMN": "",
+        "DRIFTDESK_ALLOW_JUMPS": "",
+    }
 
 
 JUMP = "Date,SPY\n2024-01-02,100\n2024-01-03,100\n2024-01-04,150\n"

@@ -159,7 +159,7 @@ class World:
     source: "PriceSource"
 
     def environment(self) -> dict[str, str]:
-        """The variables that tell the pages about this world."""
+        """The variables that tell the pages about this world; empty ones hide what the shell may have set."""
         source = self.source
         chosen = {
             DATA_VARIABLE: self.data,
@@ -167,7 +167,7 @@ class World:
             COLUMN_VARIABLE: source.column,
             JUMPS_VARIABLE: YES if source.allow_jumps else None,
         }
-        return {name: str(value) for name, value in chosen.items() if value is not None}
+        return {name: "" if value is None else str(value) for name, value in chosen.items()}
 
 
 def _world(arguments: argparse.Namespace) -> World:

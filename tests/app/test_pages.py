@@ -316,6 +316,19 @@ def test_what_if_takes_the_tightest_bands_and_names_what_it_leaves_out(
     assert "the monthly calendar day (15), the cooldown of 30 days" in note
 
 
+def test_what_if_follows_the_account(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cash that came in since the tables were drawn: the field shows it, not what it showed before."""
+    import state  # noqa: PLC0415 - on the path only where the pages are
+
+    app = pages("what_if", account="Ginkgo")
+    app.segmented_control(key="what_if_start").set_value("This account").run()
+    richer = tuple(replace(view, snapshot=replace(view.snapshot, cash=Decimal("9000.01"))) for view in state.book())
+    monkeypatch.setattr(type(state.desk()), "book", lambda _: richer)
+    state.refresh()
+    app.run()
+    assert ["9000.01"] == [field.value for field in app.text_input if field.label == "Cash, $"]
+
+
 def test_what_if_of_an_account_without_a_portfolio_starts_from_one(pages: Pages) -> None:
     """Its holdings against the first portfolio, and the page says whose weights these are."""
     app = pages("what_if", account="Ivy")
