@@ -83,6 +83,8 @@ def controls(view: AccountView) -> Choice:
             cost = amount_input("Assumed cost, bp", "1", "cost_bps")
             whole = st.toggle("Whole shares", key="whole_shares", persist_state="session")
         never_buy, never_sell, excluded = _symbol_lists(view, model or view.model)
+    if excluded:
+        st.caption(state.plain(f"Left out of equity and orders: {', '.join(excluded)}."))
     least = minimum.amount()
     options = Options(
         breached_only=scope,
@@ -202,6 +204,7 @@ def confirm(preview: Preview, view: AccountView) -> None:
             "Buy": money(preview.buys_total).replace("$", "\\$"),
             "Cash after": money(preview.cash_after).replace("$", "\\$"),
             "Turnover, one way": percent(preview.turnover),
+            **({"Left out": ", ".join(sorted(preview.snapshot.excluded))} if preview.snapshot.excluded else {}),
             "Run key": f"`{kept.key}`",
         },
         border="horizontal",

@@ -63,7 +63,10 @@ def _draw(run: Any, names: dict[str, str]) -> None:
     if len(previewed):
         st.markdown("**Previewed orders**")
         widgets.table(previewed, previewed_alt(run))
-        st.caption("Nothing was sent yet: the run plans again when it starts, and sends these unless prices moved far.")
+        later = "the run plans again when it starts, and sends these unless prices moved far."
+        st.caption(
+            f"Nothing was sent yet: {later}" if run.is_open else "The run ended before it started: none was sent."
+        )
     elif len(fills):
         widgets.chart(fills_figure(run, state.theme()), fills_alt(run), "fills_chart")
         widgets.table(fills, fills_alt(run))

@@ -70,6 +70,8 @@ def _from_account(view: AccountView) -> Start:
     rows = tuple((symbol, f"{quantity:f}", _text(prices.get(symbol))) for symbol, quantity in quantities.items())
     points, relative = _bands(model)
     note += _left_out([*_rules(model), *_circumstances(view)])
+    if view.model is not None and note:
+        note += " The decision on the Drift page counts them."
     # After a trade or a deposit it is another start; new prices alone must not take edits away.
     digest = _digest(repr((sorted(held.items()), snapshot.cash, model.targets, model.bands)).encode())
     name = f"account {view.account.id} {digest}"
@@ -98,7 +100,7 @@ def _circumstances(view: AccountView) -> list[str]:
 def _left_out(parts: Sequence[str]) -> str:
     if not parts:
         return ""
-    return f"Left out here: {', '.join(parts)}. The decision on the Drift page counts them."
+    return f"Left out here: {', '.join(parts)}."
 
 
 def _text(number: object) -> str:
@@ -139,8 +141,7 @@ def _from_files() -> Start:
         model = read_portfolio(_decoded(targets), name=targets.name)
         weights, (points, relative) = _weights(model), _bands(model)
         name += _digest(targets.getvalue())
-        rules = _rules(model)
-        note = f"Left out here: {', '.join(rules)}." if rules else ""
+        note = _left_out(_rules(model))
     return Start(name, rows, cash, weights, points, relative, note)
 
 

@@ -88,6 +88,7 @@ def test_a_queued_run_can_be_canceled_once_confirmed(reviewed: tuple[AppTest, An
     assert state.desk().run(run_id).is_open
     app.button(key="cancel_confirm").click().run()
     assert (state.desk().run(run_id).status, len(app.exception)) == ("CANCELED", 0)
+    assert not [caption for caption in app.caption if "when it starts" in caption.value]
 
 
 def test_an_advanced_clock_runs_it_to_its_end(reviewed: tuple[AppTest, Any]) -> None:

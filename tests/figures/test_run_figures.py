@@ -177,6 +177,8 @@ def test_previewed_orders_are_shown_and_count_as_neither_planned_nor_sent() -> N
         for row in previewed_table(QUEUED).to_dict("records")
     ]
     assert "2 previewed orders for $200.00; nothing was sent yet." == previewed_alt(QUEUED)
+    canceled = QUEUED.model_copy(update={"status": "CANCELED"})
+    assert "2 previewed orders for $200.00; nothing was sent." == previewed_alt(canceled)
     assert ((), 0) == (fills_figure(QUEUED).data[0].x, len(fills_table(QUEUED)))
     assert "The run has no orders." == fills_alt(QUEUED)
     assert [None] == list(runs_table([QUEUED], {})["Filled %"])

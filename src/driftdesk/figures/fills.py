@@ -195,7 +195,7 @@ def _row(line: Line) -> dict[str, object]:
 
 
 def previewed_table(run: Run) -> pd.DataFrame:
-    """The orders that a QUEUED run was created from, one row each; empty for a run that has planned its own. USD."""
+    """The orders that a run was created from, one row each, until it starts; empty once it planned its own. USD."""
     return pd.DataFrame(
         [
             {
@@ -216,7 +216,8 @@ def previewed_table(run: Run) -> pd.DataFrame:
 def previewed_alt(run: Run) -> str:
     """How many orders were previewed, and for how much."""
     notionals = [line.notional for line in run.plan if line.state == PREVIEWED]
-    return f"{count_of(len(notionals), 'previewed order')} for {money(sum(notionals, ZERO))}; nothing was sent yet."
+    yet = " yet" if run.is_open else ""
+    return f"{count_of(len(notionals), 'previewed order')} for {money(sum(notionals, ZERO))}; nothing was sent{yet}."
 
 
 def refused_table(run: Run) -> pd.DataFrame:

@@ -36,7 +36,7 @@ STATUS_MARKS: Final = {
     RunStatus.TIMEOUT: "x",
     RunStatus.ERROR: "x",
 }
-# The state of a line that a QUEUED run was created from: neither planned nor sent.
+# The state of a line that a run was created from, until it starts: neither planned nor sent.
 PREVIEWED: Final = "PREVIEWED"
 FAILED_STATUSES: Final = frozenset({RunStatus.ERROR, RunStatus.TIMEOUT})
 
