@@ -30,7 +30,7 @@ def simulated_feed() -> PriceFeed:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """An empty simulated world at 10:00 New York on Wednesday 11 March 2026: SPY 100, TLT 50, GLD 200."""
-    opened = open_service(tmp_path / "world.db", simulated_feed(), start=WEDNESDAY_10AM, seed=1)
+    opened = open_service(tmp_path / "world.db", simulated_feed(), start=WEDNESDAY_10AM, seed=1, durable=False)
     opened.set_prices(SetPrices(prices={"SPY": Decimal(100), "TLT": Decimal(50), "GLD": Decimal(200)}))
     yield opened
     opened.close()
