@@ -265,7 +265,7 @@ def test_a_run_that_would_not_help_is_dust(price: str) -> None:
         with_quote(snapshot, "SPY", tradable=False), portfolio(*bands("abs 5"), targets="SPY 60 | TLT 32 | GLD 8")
     )
     assert (Outcome.BLOCKED, ["dust"]) == (decision.outcome, kinds(decision)[1])
-    assert decision.blocks[0].text == "The orders would not help: SPY uses 199% of its band of ±5."
+    assert decision.blocks[0].text == "The orders would not help: SPY uses 200% of its band of ±5."
 
 
 def test_a_run_that_helps_a_little_is_no_dust() -> None:

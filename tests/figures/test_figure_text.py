@@ -33,23 +33,24 @@ def test_drift_is_signed_in_points(expected: str, drift: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "used", "breached"),
+    ("expected", "used"),
     [
-        ("164%", "1.64", True),
-        (">100%", "1.0001", True),
-        ("100%", "1", False),
-        ("<100%", "0.9999", False),
-        ("0%", "0", False),
+        ("1,200%", "12"),
+        ("164%", "1.635"),
+        (">100%", "1.0001"),
+        ("100%", "1"),
+        ("<100%", "0.9999"),
+        ("0%", "0"),
     ],
 )
-def test_rounding_never_hides_the_side_of_the_edge(expected: str, used: str, breached: bool) -> None:
+def test_rounding_never_hides_the_side_of_the_edge(expected: str, used: str) -> None:
     """Exactly the edge reads 100%; a breath outside or inside it does not."""
-    assert expected == of_band(Decimal(used), breached=breached)
+    assert expected == of_band(Decimal(used))
 
 
 def test_without_a_band_there_is_a_dash() -> None:
     """A holding without a target has no band to use."""
-    assert of_band(None, breached=False) == "–"
+    assert of_band(None) == "–"
 
 
 def test_percents_of_fractions() -> None:

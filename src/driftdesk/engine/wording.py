@@ -1,14 +1,24 @@
 """The sentences of a plan: why an order is sent, why one is skipped, what a person should know before confirming."""
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from driftdesk.engine.drift import Band, DriftReport, counted_holdings
 from driftdesk.engine.plan import PlanRequest, Toward
 from driftdesk.engine.sizing import Gap
 from driftdesk.engine.snapshot import Side, Snapshot, Symbol, label
 from driftdesk.engine.targets import BandKind, DriftBand
-from driftdesk.money import CENT, ZERO, exact, format_decimal, fraction_to_percent, round_cents
+from driftdesk.money import (
+    CENT,
+    HUNDRED,
+    ONE,
+    ZERO,
+    exact,
+    format_decimal,
+    fraction_to_percent,
+    round_cents,
+    round_to,
+)
 
 
 def usd(amount: Decimal) -> str:
@@ -33,8 +43,16 @@ def band_text(band: DriftBand) -> str:
 
 
 def band_share(band_used: Decimal, band: Band) -> str:
-    """Share of a band in use: ``118% of its band of ±4``. Rounded down, so that 100% never hides a breach to come."""
-    return f"{int(fraction_to_percent(band_used))}% of its band of {band_text(band.condition)}"
+    """Share of a band in use: ``118% of its band of ±4``."""
+    return f"{share_used(band_used)} of its band of {band_text(band.condition)}"
+
+
+def share_used(band_used: Decimal) -> str:
+    """A share of a band as ``164%``, half-up; rounding never hides the side of the edge: ``>100%``, ``<100%``."""
+    rounded = round_to(fraction_to_percent(band_used), ONE, ROUND_HALF_UP)
+    if rounded == HUNDRED and band_used != ONE:
+        return ">100%" if band_used > ONE else "<100%"
+    return f"{rounded:,}%"
 
 
 @exact

@@ -180,7 +180,7 @@ def _worst(view: BookAccount) -> tuple[str, str, str]:
     if view.drift is None or not view.drift.rows:
         return "", "", ""
     row = view.drift.rows[0]
-    return symbol_text(row.symbol), signed_points(row.drift), of_band(row.band_used, breached=row.breached)
+    return symbol_text(row.symbol), signed_points(row.drift), of_band(row.band_used)
 
 
 def _unique(labels: list[str]) -> list[str]:

@@ -187,7 +187,7 @@ def drift_figure(report: DriftReport, scale: Scale = Scale.WEIGHT, theme: Theme 
                     (
                         symbol_text(row.symbol),
                         (signed_points(row.drift), alarm(row, theme)),
-                        (of_band(row.band_used, breached=row.breached), alarm(row, theme)),
+                        (of_band(row.band_used), alarm(row, theme)),
                     )
                     for row in report.rows
                 ],
@@ -255,7 +255,7 @@ def drift_alt(report: DriftReport) -> str:
     if not report.breached:
         nearest = report.nearest
         tail = "" if nearest is None else f"; {symbol_text(nearest.symbol)} is nearest to its edge"
-        used = "" if nearest is None else f", {of_band(nearest.band_used, breached=False)} of its band used"
+        used = "" if nearest is None else f", {of_band(nearest.band_used)} of its band used"
         return f"All {len(banded)} holdings with a band are inside it{tail}{used}."
     breaches = ", ".join(
         f"{symbol_text(row.symbol)} {'over' if row.status is DriftStatus.OVERWEIGHT else 'under'} its target by "

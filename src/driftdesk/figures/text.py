@@ -13,6 +13,7 @@ import pandas as pd
 
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import Symbol, label
+from driftdesk.engine.wording import share_used
 from driftdesk.money import CENT, HUNDRED, as_float, fraction_to_percent, round_to
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -56,17 +57,9 @@ def signed_points(fraction: Decimal) -> str:
     return f"{sign}{abs(number)} pp"
 
 
-def of_band(used: Decimal | None, *, breached: bool) -> str:
-    """The share of a band used as ``164%``; a dash without a band.
-
-    Rounding never hides the side of the edge: just outside reads ``>100%``, just inside ``<100%``.
-    """
-    if used is None:
-        return EN_DASH
-    text = percent(used, 0)
-    if text == "100%" and used != 1:
-        return ">100%" if breached else "<100%"
-    return text
+def of_band(used: Decimal | None) -> str:
+    """The share of a band used as ``164%``, in the engine's own words; a dash without a band."""
+    return EN_DASH if used is None else share_used(used)
 
 
 def signed_bps(bps: Decimal) -> str:
