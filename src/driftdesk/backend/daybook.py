@@ -17,8 +17,10 @@ _LAST_CLOSED = "last_closed_session"
 def close_day(world: World, now: datetime) -> None:
     """Write the day of the last session that has closed by `now`, once. A holding without a price counts as zero."""
     session = world.sessions.latest_opened(now)
+    if now < session.close:
+        return
     last = world.database.get_meta(_LAST_CLOSED)
-    if now < session.close or last == session.date.isoformat():
+    if last == session.date.isoformat():
         return
     # Where the process was down for days, their flows belong to the next day that is written.
     known = world.sessions.on(date.fromisoformat(last)) if last else None

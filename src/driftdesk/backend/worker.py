@@ -83,10 +83,12 @@ class Worker:
         try:
             with self.lock().acquire(timeout=0):
                 started = wall()
-                done = self.work(clock.now())
-                while (event := self.next_event(clock.now())) <= target:
+                now = clock.now()
+                done = self.work(now)
+                while (event := self.next_event(now)) <= target:
                     clock.move_to(event)
-                    done += self.work(event)
+                    now = event
+                    done += self.work(now)
                     if budget_seconds is not None and wall() - started > budget_seconds:
                         return done
                 clock.move_to(target)

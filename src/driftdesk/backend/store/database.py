@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import ReadWriteLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
@@ -85,8 +85,8 @@ class Database:
     def set_meta(self, key: str, value: str) -> None:
         """Set `key`, whatever it was before."""
         with self.write() as connection:
-            connection.execute(meta.delete().where(meta.c.key == key))
-            connection.execute(insert(meta).values(key=key, value=value))
+            if connection.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount == 0:
+                connection.execute(insert(meta).values(key=key, value=value))
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database file, so that it can be moved or copied alone."""
