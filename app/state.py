@@ -76,6 +76,8 @@ def settle_account() -> None:
     linked = st.query_params.get(ACCOUNT)
     if linked in known:
         st.session_state[ACCOUNT] = linked
+    elif linked is not None:
+        say(f"There is no account {linked} here; another one is shown.", "problem")
     if st.session_state.get(ACCOUNT) not in known:
         worst = sorted(worst_first(book()), key=lambda view: view.drift is None)
         st.session_state[ACCOUNT] = next((label for label, view in known.items() if view in worst[:1]), None)

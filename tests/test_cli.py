@@ -384,3 +384,15 @@ def test_what_cannot_be_served_is_one_sentence(
     assert (2, 1, "driftdesk: ") == (status, err.count("\n"), err[:11])
     assert sentence in err
     assert ["notes.md"] == os.listdir()
+
+
+def test_a_remote_backend_needs_no_demo_world(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With DRIFTDESK_BACKEND the pages show another backend, and nothing is built here."""
+    monkeypatch.setenv("DRIFTDESK_BACKEND", "http://127.0.0.1:8787")
+    monkeypatch.setattr(cli, "open_app", lambda *_, **__: 0)
+    status, out, _ = run(capsys, "--data", str(tmp_path), "--no-browser")
+    assert 0 == status
+    assert "The pages show http://127.0.0.1:8787." in out
+    assert [] == list(tmp_path.iterdir())

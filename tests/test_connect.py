@@ -74,7 +74,9 @@ def test_a_short_file_serves_where_no_demo_is_asked_for(tmp_path: Path) -> None:
     """Too short for the demo world, but an empty one with a start of its own needs no history."""
     prices = tmp_path / "prices.csv"
     prices.write_text("Date,SPY\n2026-03-10,100\n2026-03-11,101\n", "utf-8")
-    open_backend(url(tmp_path / "world.db"), start=at("2026-03-11"), source=PriceSource(prices)).close()
+    opened = open_backend(url(tmp_path / "world.db"), start=at("2026-03-11"), source=PriceSource(prices))
+    assert at("2026-03-11") == opened.service.clock().timestamp
+    opened.close()
     open_backend(url(tmp_path / "real.db"), clock="system", source=PriceSource(prices)).close()
 
 

@@ -1,6 +1,7 @@
 """The whole book: what stands outside its bands, what needs a person, and what ran last."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import state
 import streamlit as st
@@ -28,7 +29,8 @@ views, runs = state.book(), state.runs()
 names = {view.account.id: label for label, view in state.labels().items()}
 outside = [view for view in views if standing(view) == "Outside band"]
 near = sum(standing(view) == "Near the edge" for view in views)
-equity, cash = sum(map(equity_of, views)), sum(view.snapshot.cash for view in views)
+equity = sum(map(equity_of, views), Decimal(0))
+cash = sum((view.snapshot.cash for view in views), Decimal(0))
 open_runs = [run for run in runs if run.is_open]
 last = runs[0] if runs else None
 

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Final, TextIO
 from driftdesk import __version__
 from driftdesk.errors import DriftdeskError, InputError
 from driftdesk.launch import (
+    BACKEND_VARIABLE,
     COLUMN_VARIABLE,
     DATA_VARIABLE,
+    EMBEDDED,
     HOST,
     JUMPS_VARIABLE,
     PRICES_VARIABLE,
@@ -49,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as in `| head`; nothing more may be written at the exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (DriftdeskError, OSError) as error:
         print(f"driftdesk: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -226,8 +233,12 @@ def _build(world: World) -> None:
 def _open(arguments: argparse.Namespace) -> int:
     world = _world(arguments)
     port = choose_port(arguments.port)
-    print(f"The demo world is in {world.data}.", flush=True)
-    _build(world)
+    remote = os.environ.get(BACKEND_VARIABLE) or EMBEDDED
+    if remote == EMBEDDED:
+        print(f"The demo world is in {world.data}.", flush=True)
+        _build(world)
+    else:
+        print(f"The pages show {remote}.", flush=True)
     print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
     return open_app(world.environment(), port=port, browser=not arguments.no_browser)
 

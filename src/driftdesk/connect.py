@@ -23,7 +23,15 @@ from driftdesk.demo import build_world, check_start, demo_now, ensure_world, ope
 from driftdesk.desk import Desk, Mode
 from driftdesk.engine.schedule import new_york_date
 from driftdesk.errors import InputError, StateError
-from driftdesk.launch import COLUMN_VARIABLE, DATA_VARIABLE, PRICES_VARIABLE, data_directory, jumps_allowed
+from driftdesk.launch import (
+    BACKEND_VARIABLE,
+    COLUMN_VARIABLE,
+    DATA_VARIABLE,
+    EMBEDDED,
+    PRICES_VARIABLE,
+    data_directory,
+    jumps_allowed,
+)
 from driftdesk.market_calendar import new_york_sessions
 
 # How often the worker looks at a world that follows the system's clock.
@@ -174,7 +182,7 @@ def connect(
 def connect_from_environment() -> Desk:
     """The desk that the pages open: DRIFTDESK_BACKEND, _DATA, _PRICES, _COLUMN and _ALLOW_JUMPS."""
     return connect(
-        os.environ.get("DRIFTDESK_BACKEND", "embedded"),
+        os.environ.get(BACKEND_VARIABLE) or EMBEDDED,
         data=os.environ.get(DATA_VARIABLE) or None,
         prices=os.environ.get(PRICES_VARIABLE) or None,
         column=os.environ.get(COLUMN_VARIABLE) or None,

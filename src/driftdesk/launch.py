@@ -22,6 +22,8 @@ HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 8501
 PORTS_TRIED: Final = 50
 # What the pages read to find the same world as the command that opened them.
+BACKEND_VARIABLE: Final = "DRIFTDESK_BACKEND"
+EMBEDDED: Final = "embedded"
 DATA_VARIABLE: Final = "DRIFTDESK_DATA"
 PRICES_VARIABLE: Final = "DRIFTDESK_PRICES"
 COLUMN_VARIABLE: Final = "DRIFTDESK_COLUMN"

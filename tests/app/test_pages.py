@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from driftdesk.backend.opening import make_feed, open_service
 from driftdesk.engine.snapshot import Holding, Quote, Snapshot, Symbol
 
 Pages = Callable[..., AppTest]
@@ -266,3 +268,19 @@ def test_what_a_person_typed_is_not_markup(pages: Pages) -> None:
 
     assert pages is not None
     assert state.plain("A*B [x](y) $5") == "A\\*B \\[x\\](y) \\$5"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_empty_world_draws_too(pages: Pages, demo_directory: Path, view: str) -> None:
+    """No account and no portfolio: nothing to add up, and no exception."""
+    (database,) = demo_directory.glob("demo-*.db")
+    database.unlink()
+    open_service(database, make_feed(), start=datetime(2026, 3, 11, 15, tzinfo=UTC)).close()
+    app = pages(view)
+    assert (0, 1) == (len(app.exception), len(app.title))
+
+
+def test_a_link_to_an_unknown_account_says_so(pages: Pages) -> None:
+    """Another account is shown, and nobody has to notice it by himself."""
+    app = pages("overview", account="Nobody")
+    assert ["There is no account Nobody here; another one is shown."] == [it.value for it in app.warning]

@@ -214,4 +214,4 @@ def test_a_failure_does_not_end_the_worker(
 def test_a_simulated_world_needs_no_worker(service: Service) -> None:
     """Its time passes by `advance`; the lock stays free."""
     Backend(service).start_worker()
-    service.advance(Advance(seconds=1))
+    assert service.advance(Advance(seconds=1)).done

@@ -14,8 +14,8 @@ def slippage_bps(fill_price: Decimal, reference_price: Decimal, side: Side) -> D
 
     `reference_price` must be above zero.
     """
-    sign = 1 if side is Side.BUY else -1
-    return sign * (fill_price - reference_price) * BASIS_POINTS / reference_price
+    paid_more = fill_price - reference_price if side is Side.BUY else reference_price - fill_price
+    return paid_more * BASIS_POINTS / reference_price
 
 
 @exact

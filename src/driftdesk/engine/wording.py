@@ -131,7 +131,9 @@ def idle_warning(report: DriftReport, request: PlanRequest) -> str:
     """That nothing is traded although something is outside its band, or nothing has a band to be outside of."""
     if request.options.breached_only and not any(isinstance(c, DriftBand) for c in request.conditions):
         return "Only breached holdings were asked for and there is no drift band; nothing is traded."
-    return f"Nothing is traded although {_names(row.symbol for row in report.breached)} is outside its band."
+    one = len(report.breached) == 1
+    outside = "is outside its band" if one else "are outside their bands"
+    return f"Nothing is traded although {_names(row.symbol for row in report.breached)} {outside}."
 
 
 def _names(symbols: Iterable[Symbol]) -> str:

@@ -138,6 +138,15 @@ def test_a_broken_panel_is_refused(says: str, old: str, new: str, tmp_path: Path
         read(tmp_path, PANEL.replace(old, new))
 
 
+def test_lines_that_change_places_are_out_of_order_and_not_missing(tmp_path: Path) -> None:
+    """Lines 3 and 4 swapped: the day is there, on the next line."""
+    header, first, second, third, last = PANEL.splitlines()
+    with pytest.raises(
+        DataError, match="^prices.csv, line 4: 2026-11-24 comes after 2026-11-25; dates must be in order"
+    ):
+        read(tmp_path, "\n".join([header, first, third, second, last]))
+
+
 @pytest.mark.parametrize(
     ("says", "text"),
     [

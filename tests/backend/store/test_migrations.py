@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, inspect
+from sqlalchemy import func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from driftdesk.backend.store.database import Database
@@ -94,6 +94,8 @@ def test_finished_runs_do_not_count(database: Database, status: str) -> None:
     for number in (1, 2):
         add_run(database, number, status)
     add_run(database, 3, "QUEUED")
+    with database.read() as connection:
+        assert 3 == connection.scalar(select(func.count()).select_from(runs))
 
 
 def test_a_second_live_subscription_is_impossible(database: Database) -> None:

@@ -7,6 +7,7 @@ that are not positive numbers, and a move of more than 40 % in a day, which is n
 does not adjust for. A symbol may start late. What a person accepted, or should know, is kept in `HistoryFeed.findings`.
 """
 
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -176,11 +177,9 @@ def _check_dates(file: PriceFile, sessions: Sessions) -> list[date]:
     """The days of the file: consecutive sessions, none missing, none too many."""
     days: list[date] = []
     expected: date | None = None
+    _check_order(file)
     for line in file.lines:
         day = line.day
-        if days and day <= days[-1]:
-            wrong = f"{day} is there twice" if day == days[-1] else f"{day} comes after {days[-1]}"
-            raise DataError(f"{file.at(line)}: {wrong}; dates must be in order, oldest first, each once.")
         if not sessions.first <= day < sessions.last:
             raise DataError(
                 f"{file.at(line)}: {day} is outside the trading calendar, which knows {sessions.first} to "
@@ -198,6 +197,14 @@ def _check_dates(file: PriceFile, sessions: Sessions) -> list[date]:
         days.append(day)
         expected = sessions.after(day).date
     return days
+
+
+def _check_order(file: PriceFile) -> None:
+    """Disorder first: a line that stands elsewhere would otherwise be told to be missing."""
+    for before, line in itertools.pairwise(file.lines):
+        if line.day <= before.day:
+            wrong = f"{line.day} is there twice" if line.day == before.day else f"{line.day} comes after {before.day}"
+            raise DataError(f"{file.at(line)}: {wrong}; dates must be in order, oldest first, each once.")
 
 
 def _closes(file: PriceFile, symbol: Symbol, index: int) -> list[int]:
