@@ -210,6 +210,19 @@ def test_changed_conditions_are_evaluated_at_the_next_open(
     assert ["11 10:00", "12 09:30"] == starts(service, account)
 
 
+def test_changed_conditions_alone_are_no_trigger(
+    service: Service, follow: Callable[..., str], pass_time: PassTime
+) -> None:
+    """They only bring the evaluation forward: an account inside its new band is evaluated and left (rules.md 2.4)."""
+    portfolio = model(service)
+    account = follow(portfolio)
+    pass_time(to=march(11, 17))
+    patch(service, portfolio, rebalance_conditions=[BAND_OF_5])
+    pass_time(to=march(12, 9, 31))
+    assert ["11 10:00"] == starts(service, account)
+    assert ("12", "not_due", ()) == told(service, account)[-1]
+
+
 def test_a_deposit_leaves_the_flag_of_changed_conditions(
     service: Service, follow: Callable[..., str], pass_time: PassTime
 ) -> None:

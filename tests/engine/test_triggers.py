@@ -117,11 +117,6 @@ def test_flags_trigger_without_any_condition(flag: str, kind: TriggerKind) -> No
     assert (Outcome.RUN, [kind]) == (decision.outcome, [trigger.kind for trigger in decision.triggers])
 
 
-def test_changed_conditions_are_no_trigger() -> None:
-    """They only bring the evaluation forward."""
-    assert decide(ON_TARGET, evaluate_flag=True).outcome is Outcome.NOT_DUE
-
-
 @pytest.mark.parametrize(
     ("standing", "kind", "until"),
     [

@@ -73,7 +73,6 @@ class Standing:
     portfolio_status: str = "active"
     last_rebalanced_at: datetime | None = None
     last_evaluated: date | None = None  # session of the last evaluation; sessions after it are made up for
-    evaluate_flag: bool = False  # conditions changed: evaluate at the next opportunity
     portfolio_changed: bool = False  # weights changed: a trigger (rules.md 2.4)
     subscription_created: bool = False  # first system run still waiting (rules.md 2.6)
     uninvested_inflow: Decimal = Decimal(0)  # USD that came in and was not yet invested (rules.md 5.6)

@@ -88,27 +88,17 @@ async def answer_once(request: Request, key: str | None, act: Callable[[], Messa
     With a key, the effect and the answer are stored together; the same key and body give the same answer again, and a
     refused act leaves nothing behind (rules.md 2.10). Raises what `act` raises, and StateError for a reused key.
     """
-    digest = hashlib.sha256(await request.body()).hexdigest()
-    return finish(*perform(request, key, digest, act))
-
-
-def perform(request: Request, key: str | None, digest: str, act: Callable[[], Message | None]) -> tuple[int, str]:
-    """The status and JSON text of `answer_once`; blocking, so that a slow act can run in a thread."""
 
     def produce() -> tuple[int, str]:
         message = act()
         return (HTTPStatus.NO_CONTENT.value, "") if message is None else (HTTPStatus.OK.value, _text(message))
 
     if key is None:
-        return produce()
-    stored: tuple[int, str] = service_of(request).answer_once(
-        f"{key}|{request.method}|{request.url.path}", digest, produce
-    )
-    return stored
-
-
-def finish(status: int, text: str) -> Response:
-    """The HTTP answer for a status and its JSON text."""
+        status, text = produce()
+    else:
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        scope = f"{key}|{request.method}|{request.url.path}"
+        status, text = service_of(request).answer_once(scope, digest, produce)
     return Response(text, status, media_type=_JSON) if text else Response(status_code=status)
 
 
