@@ -25,6 +25,12 @@ page = st.navigation(
                 icon=":material/align_horizontal_center:",
                 help="One account against its targets and bands, and what the next evaluation would decide.",
             ),
+            st.Page(
+                "views/portfolios.py",
+                title="Portfolios & subscriptions",
+                icon=":material/donut_small:",
+                help="The weights and conditions that accounts follow, who follows them, and what a change would do.",
+            ),
         ],
         "Trade": [
             st.Page(
@@ -38,6 +44,12 @@ page = st.navigation(
                 title="Runs & fills",
                 icon=":material/receipt_long:",
                 help="The history of runs; the steps, fills and failures of one.",
+            ),
+            st.Page(
+                "views/decisions.py",
+                title="Decisions",
+                icon=":material/rule:",
+                help="Why an account was rebalanced on a day, and why it was not.",
             ),
         ],
         "Research": [

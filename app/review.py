@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import confirmation
 import state
 import streamlit as st
+import widgets
 
 from driftdesk import (
     MIN_NOTIONAL,
@@ -173,7 +175,7 @@ def obstacle(view: AccountView, choice: Choice) -> str | None:
     if choice.min_notional != MIN_NOTIONAL:
         least = money(MIN_NOTIONAL)
         return f"A run uses the minimum order of {least}; with another minimum the preview can be downloaded."
-    if state.desk().mode in (Mode.LIVE, Mode.SANDBOX) and (choice.excluded or choice.options != Options()):
+    if state.desk().estimates and (choice.excluded or choice.options != Options()):
         return "This backend knows none of the chosen options, so the preview can be downloaded and not run."
     return None
 
@@ -190,7 +192,7 @@ def queued_until(clock: Any) -> str | None:
 @st.dialog("Create run", width="medium", icon=":material/fact_check:", on_dismiss=state.close_review)
 def confirm(preview: Preview, view: AccountView) -> None:
     """Totals, warnings, a check, and the button that creates the run once, however often it is pressed."""
-    kept, mode = state.review(), state.desk().mode
+    kept, mode, far = state.review(), state.desk().mode, state.desk().estimates
     if not kept.open:
         st.rerun()
     orders = preview.plan.orders
@@ -215,8 +217,13 @@ def confirm(preview: Preview, view: AccountView) -> None:
         st.warning(state.plain(warning), icon=":material/warning:")
     if kept.problem:
         st.error(state.plain(kept.problem), icon=":material/error:")
-    st.caption("The run key makes a second click harmless: the server answers with the first run.")
+    widgets.estimate_note()
+    st.caption(
+        f"The run key makes a second click harmless: {'it finds' if far else 'the server answers with'} the first run."
+    )
     checked = st.checkbox("I have checked sides and sizes", key=f"checked_{kept.key}", disabled=kept.creating)
+    number = view.account.account_number
+    typed = confirmation.typed("the account number", number, f"typed_{kept.key}", disabled=kept.creating)
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Back", key="review_back", on_click=state.close_review, disabled=kept.creating)
         st.button(
@@ -224,8 +231,9 @@ def confirm(preview: Preview, view: AccountView) -> None:
             key="review_create",
             type="primary",
             icon=":material/send:",
-            disabled=kept.creating or not checked,
+            disabled=kept.creating or not checked or typed is None,
             on_click=state.press_create,
+            args=(typed,),
         )
     if kept.creating:
         state.create_run(preview)

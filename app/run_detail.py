@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import confirmation
 import sidebar
 import state
 import streamlit as st
@@ -32,7 +33,11 @@ MINUTE = timedelta(minutes=1)
 def show(run_id: str, names: dict[str, str]) -> None:
     """Draw the run; while it is open on a real clock, look again every two seconds."""
     run = state.desk().run(run_id)
-    if run.is_open and state.desk().simulation is None:
+    if run.is_open and state.canceling() == run.id:
+        # Not watched meanwhile: drawing again would take the dialog away from under a person's hands.
+        _draw(run, names)
+        _confirm_cancel(run)
+    elif run.is_open and state.desk().simulation is None:
         _watch(run_id, names)
     else:
         _draw(run, names)
@@ -88,17 +93,29 @@ def _while_open(run: Any) -> None:
         if state.desk().simulation is not None:
             sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE, width="content")
         if st.button("Cancel run", icon=":material/cancel:", key="cancel_run"):
-            _confirm_cancel(run)
+            state.ask_to_cancel(run.id)
+            st.rerun()
 
 
-@st.dialog("Cancel run", icon=":material/cancel:")
+@st.dialog("Cancel run", icon=":material/cancel:", on_dismiss=state.keep_run)
 def _confirm_cancel(run: Any) -> None:
     fills = fills_table(run)
     planned = sum(fills["Planned notional"].dropna(), Decimal(0))
     begun = f"{count_of(len(fills), 'planned order')} for {money(planned)}; what was filled stays"
     st.markdown(state.plain(f"Run {run.id[:8]}: {begun if len(fills) else 'not started yet, nothing was sent'}."))
+    if state.desk().estimates:
+        st.caption("Orders that the backend has placed already are not recalled.")
+    number = state.number_of(run.account_id)
+    typed = confirmation.typed("the account number", number, f"typed_cancel_{run.id}")
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Back", key="cancel_back"):
+        if st.button("Back", key="cancel_back", on_click=state.keep_run):
             st.rerun()
-        if st.button("Cancel run", type="primary", key="cancel_confirm", on_click=state.cancel_run, args=(run.id,)):
+        if st.button(
+            "Cancel run",
+            type="primary",
+            key="cancel_confirm",
+            disabled=typed is None,
+            on_click=state.cancel_run,
+            args=(run.id, typed),
+        ):
             st.rerun()

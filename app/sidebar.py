@@ -15,6 +15,7 @@ BADGES = {
     Mode.REMOTE: ("Remote", ":material/lan:", "gray"),
     Mode.LIVE: ("LIVE", ":material/bolt:", "orange"),
 }
+READ_AGAIN = "The book of all accounts is kept for five minutes; the chosen account is read anew on every page."
 
 
 def show(title: str) -> None:
@@ -46,6 +47,8 @@ def show(title: str) -> None:
         st.caption(state.plain(f"Prices: {clock.feed or 'not named by the backend'}"))
         if state.desk().simulation is not None:
             _advance(clock.timestamp, clock.next_open)
+        if state.desk().estimates:
+            st.button("Read again", icon=":material/refresh:", on_click=state.refresh, help=READ_AGAIN)
 
 
 def market_state(clock: object) -> tuple[str, str]:

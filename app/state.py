@@ -2,20 +2,32 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from driftdesk import AccountView, Desk, DriftdeskError, Preview, StateError, connect_from_environment, to_portfolio
+from driftdesk import (
+    AccountView,
+    BackendError,
+    Desk,
+    DriftdeskError,
+    Preview,
+    Proposal,
+    StateError,
+    connect_from_environment,
+    propose,
+    to_portfolio,
+)
 from driftdesk.figures import Theme, new_york, theme_of, worst_first
 
 ACCOUNT, COMPARE, RUN = "account", "compare", "run"
 FOLLOWED = "its own"
-REFUSED = (409, 422)
+NOT_FOUND, REFUSED = 404, (409, 422)
+T = TypeVar("T")
 
 
 def _close(desk: Desk) -> None:
@@ -28,23 +40,85 @@ def desk() -> Desk:
     return connect_from_environment()
 
 
-# Sidebar and page of one script run read the book together; two seconds bound how stale another tab may be.
-@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
 def book() -> tuple[AccountView, ...]:
     """Every account with its drift, by name."""
+    return _far_book() if desk().estimates else _near_book()
+
+
+# Sidebar and page of one script run read the book together; two seconds bound how stale another tab may be.
+@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
+def _near_book() -> tuple[AccountView, ...]:
+    return _sorted_book()
+
+
+# The real API has no bulk answer: hundreds of accounts take a minute. The chosen one is read anew on every page.
+@st.cache_resource(ttl=300, max_entries=1, show_spinner="Reading every account.")
+def _far_book() -> tuple[AccountView, ...]:
+    return _sorted_book()
+
+
+def _sorted_book() -> tuple[AccountView, ...]:
     return tuple(sorted(desk().book(), key=lambda view: label_of(view).casefold()))
 
 
-@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+@st.cache_resource(ttl=5, max_entries=8, show_spinner=False)
+def _far_account(account_id: str) -> AccountView:
+    return desk().account(account_id)
+
+
 def runs(account_id: str | None = None) -> tuple[Any, ...]:
     """The newest runs, of one account or of all."""
+    return _far_runs(account_id) if desk().estimates else _near_runs(account_id)
+
+
+@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+def _near_runs(account_id: str | None) -> tuple[Any, ...]:
     return desk().runs(account_id=account_id, max_items=500)
+
+
+@st.cache_resource(ttl=15, max_entries=32, show_spinner=False)
+def _far_runs(account_id: str | None) -> tuple[Any, ...]:
+    return desk().runs(account_id=account_id, max_items=500)
+
+
+@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+def decisions(account_id: str | None, session: str | None, outcome: str | None) -> tuple[Any, ...]:
+    """The newest recorded decisions that fit."""
+    return desk().decisions(account_id=account_id, session=session, outcome=outcome, max_items=500)
+
+
+@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
+def open_runs() -> tuple[Any, ...]:
+    """Every run that has not ended, of however many accounts."""
+    return (*desk().runs(status="QUEUED"), *desk().runs(status="IN_PROGRESS"))
+
+
+def assets(symbols: Iterable[str]) -> dict[str, Any]:
+    """What the backend knows of `symbols`; one that it does not know is missing."""
+    return {symbol: asset for symbol in symbols if (asset := _asset(symbol)) is not None}
+
+
+# One at a time: the real API lists ten thousand.
+@st.cache_resource(ttl=60, max_entries=1000, show_spinner=False)
+def _asset(symbol: str) -> Any:
+    try:
+        return desk().client.market.asset(symbol)
+    except BackendError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+@st.cache_resource(ttl=15, max_entries=8, show_spinner="Working out what every account would do.")
+def proposal(question: str, _portfolio: Any, _draft: Any) -> Proposal:
+    """What saving the draft would do to the accounts; `question` says in text what is asked, and as of when."""
+    return propose(desk(), _portfolio, _draft, book())
 
 
 def refresh() -> None:
     """Forget what was read: something was written."""
-    book.clear()
-    runs.clear()
+    for read in (_near_book, _far_book, _far_account, _near_runs, _far_runs, decisions, open_runs, _asset, proposal):
+        read.clear()
 
 
 def theme() -> Theme:
@@ -57,6 +131,12 @@ def label_of(view: AccountView) -> str:
     return str(view.account.name or view.account.account_number)
 
 
+def number_of(account_id: str) -> str:
+    """The number of an account, of its id where it is not in the book any more."""
+    found = (str(view.account.account_number) for view in book() if view.account.id == account_id)
+    return next(found, account_id)
+
+
 def labels() -> dict[str, AccountView]:
     """Accounts by a short label that is stable, because links carry it; a name that repeats gets its number."""
     found: dict[str, AccountView] = {}
@@ -64,6 +144,36 @@ def labels() -> dict[str, AccountView]:
         label = label_of(view)
         found[label if label not in found else f"{label} ({view.account.account_number})"] = view
     return found
+
+
+def kept(name: str, make: Callable[[], T]) -> T:
+    """What the session keeps under `name`, made when it is first asked for."""
+    value: T = st.session_state.setdefault(name, make())
+    return value
+
+
+def is_drawn(key: str) -> bool:
+    """Whether the page has drawn the widget `key` since it was opened: leaving a page forgets its widgets."""
+    return key in st.session_state
+
+
+def linked(name: str) -> str | None:
+    """The parameter `name` of the link."""
+    return st.query_params.get(name)
+
+
+def link(name: str, value: str | None) -> None:
+    """Put the parameter into the link, or take it out."""
+    if value is None:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = value
+
+
+def selected_row(key: str) -> int | None:
+    """The position of the row selected in the table `key`."""
+    rows = st.session_state[key].selection.rows
+    return rows[0] if rows else None
 
 
 def settle_account() -> None:
@@ -103,7 +213,7 @@ def account() -> AccountView:
     if view is None:
         st.info("There is no account to show yet.")
         st.stop()
-    return view
+    return _far_account(view.account.id) if desk().estimates else view
 
 
 @contextmanager
@@ -170,7 +280,9 @@ class Review:
     """A preview under review: its hash, its run key, and how far it came. Kept in the session, one at a time."""
 
     hash: str = ""
+    preview: Preview | None = None
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    typed: str = ""
     open: bool = False
     creating: bool = False
     problem: str | None = None
@@ -190,7 +302,22 @@ def open_review(preview: Preview) -> None:
     kept = review()
     if kept.hash != preview.hash or kept.run_id is not None:
         kept = st.session_state["_review"] = Review(preview.hash)
-    kept.open, kept.creating, kept.problem = True, False, None
+    kept.preview, kept.open, kept.creating, kept.problem = preview, True, False, None
+
+
+def under_review(drawn: Preview) -> Preview | None:
+    """The preview whose dialog is open on the page that has just drawn `drawn`.
+
+    It closes when other orders come of the page. Where prices move between two drawings, other choices close it: the
+    orders are checked against the account once more when the run is created.
+    """
+    kept = review()
+    if not kept.open or kept.preview is None:
+        return None
+    if desk().estimates:
+        asked = [(it.snapshot.account_id, it.snapshot.excluded, it.request) for it in (kept.preview, drawn)]
+        return kept.preview if asked[0] == asked[1] else None
+    return kept.preview if kept.hash == drawn.hash else None
 
 
 def close_review() -> None:
@@ -198,23 +325,26 @@ def close_review() -> None:
     review().open = False
 
 
-def press_create() -> None:
-    """Lock the dialog: its button is disabled from here on, until the backend has answered."""
-    review().creating = True
+def press_create(typed: str | None) -> None:
+    """Lock the dialog, with what was typed: its button is disabled from here on, until the backend has answered."""
+    kept = review()
+    kept.creating, kept.typed = True, typed or ""
 
 
 def create_run(preview: Preview) -> None:
     """Create the run under review. Its id, or the reason of a refusal, is kept for the dialog or the page."""
     kept = review()
     try:
-        kept.run_id = desk().create_run(preview, idempotency_key=kept.key).id
+        with desk().confirming(kept.typed):
+            kept.run_id = desk().create_run(preview, idempotency_key=kept.key).id
     except DriftdeskError as error:
         if isinstance(error, StateError) or getattr(error, "status", None) in REFUSED:
             # Other orders than the reviewed ones would be sent: back to the page, which has planned afresh.
             kept.open = False
             say(str(error), "problem")
         else:
-            kept.problem = f"{error} Creating again is safe: the run key is the same."
+            safe = "it looks for the first run" if desk().estimates else "the run key is the same"
+            kept.problem = f"{error} Creating again is safe: {safe}."
     else:
         kept.open, kept.following = False, True
     finally:
@@ -227,10 +357,28 @@ def follow_run() -> None:
     review().following = False
 
 
-def cancel_run(run_id: str) -> None:
-    """Cancel a run; a refusal becomes a sentence on the page."""
+def ask_to_cancel(run_id: str) -> None:
+    """Open the dialog that cancels a run; it stays until it is answered."""
+    st.session_state["_canceling"] = run_id
+
+
+def canceling() -> str | None:
+    """The run whose dialog is open."""
+    run_id: str | None = st.session_state.get("_canceling")
+    return run_id
+
+
+def keep_run() -> None:
+    """Close the dialog."""
+    st.session_state.pop("_canceling", None)
+
+
+def cancel_run(run_id: str, typed: str | None) -> None:
+    """Cancel a run, confirmed by what was typed; a refusal becomes a sentence on the page."""
+    keep_run()
     try:
-        desk().cancel_run(run_id)
+        with desk().confirming(typed or ""):
+            desk().cancel_run(run_id)
         say(f"Run {run_id[:8]} canceled.")
     except DriftdeskError as error:
         say(str(error), "problem")
@@ -261,11 +409,8 @@ def run_link(run_id: str) -> dict[str, str]:
 
 def select_run(key: str, ids: list[str]) -> None:
     """Put the run of the selected row of the table `key` into the link, or take it out."""
-    rows = st.session_state[key].selection.rows
-    if rows and rows[0] < len(ids):
-        st.query_params[RUN] = ids[rows[0]]
-    else:
-        st.query_params.pop(RUN, None)
+    row = selected_row(key)
+    link(RUN, ids[row] if row is not None and row < len(ids) else None)
 
 
 def portfolio_named(name: str | None) -> Any:

@@ -31,7 +31,7 @@ PERCENT = st.column_config.NumberColumn(format="%.2f%%", width="small")
 MONEY = st.column_config.NumberColumn(format="dollar", step=0.01)
 WHY_WIDTH = 480
 COLUMNS = {
-    **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %"), PERCENT),
+    **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %", "Turnover %"), PERCENT),
     "Weight now %": st.column_config.NumberColumn("Now %", format="%.2f%%", width="small", help="Weight now"),
     "Weight after %": st.column_config.NumberColumn("After %", format="%.2f%%", width="small", help="Weight after"),
     **dict.fromkeys(("Equity", "Cash", "Value", "Notional", "Traded", "Planned notional", "Filled notional"), MONEY),
@@ -47,6 +47,10 @@ COLUMNS = {
     "Filled quantity": st.column_config.NumberColumn(format="%,.4f"),
     "Why": st.column_config.TextColumn(width=WHY_WIDTH),
     "What happened": st.column_config.TextColumn(width="large"),
+    "Details": st.column_config.TextColumn(width=300),
+    "Next session": st.column_config.DateColumn(
+        format="ddd D MMM YYYY", width=125, help="When its calendar day is next due"
+    ),
     **dict.fromkeys(
         ("Created", "Last rebalanced", "Time", "Filled at"),
         st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="America/New_York"),
@@ -56,13 +60,13 @@ BADGES = {
     "Side": ["▼ Sell", "▲ Buy"],
     "Standing": ["Problem", "Outside band", "Near the edge", "Inside", "No portfolio"],
     "Status": ["Over its band", "Under its band", "In band", "No target"],
-    "State": ["Error", "Timeout", "Queued", "In progress"],
+    "State": ["Error", "Timeout", "Held", "Needs adjustment", "Problem", "Queued", "In progress", "Open run", "Waits"],
 }
 BADGE_COLOURS = {
     "Side": ["orange", "blue"],
     "Standing": ["orange", "orange", "gray", "gray", "gray"],
     "Status": ["orange", "blue", "gray", "gray"],
-    "State": ["orange", "orange", "blue", "blue"],
+    "State": [*["orange"] * 5, *["blue"] * 4],
 }
 OUTCOMES: dict[str, tuple[str, str, Any]] = {
     "run": ("Would rebalance", ":material/sync_alt:", "orange"),
@@ -72,7 +76,7 @@ OUTCOMES: dict[str, tuple[str, str, Any]] = {
 ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
 # Longer tables scroll inside themselves.
 ALL_ROWS = 15
-HIDDEN = ("Account id", "Run", "Line", "Client order id")
+HIDDEN = ("Account id", "Portfolio id", "Run", "Line", "Client order id")
 
 
 def legend(*items: str) -> str:
@@ -118,11 +122,11 @@ def _shown(frame: pd.DataFrame, hide: Sequence[str]) -> tuple[pd.DataFrame, dict
     return shown, config
 
 
-def table(frame: pd.DataFrame, alt: str, *, hide: Sequence[str] = HIDDEN, **options: Any) -> None:
-    """A table without its index and without the columns in `hide`; `options` go to the table element."""
+def table(frame: pd.DataFrame, alt: str, *, hide: Sequence[str] = HIDDEN, **options: Any) -> Any:
+    """A table without its index and without the columns in `hide`; `options` go to the table."""
     shown, config = _shown(frame, hide)
     defaults = {"placeholder": "", "height": "content" if len(frame) <= ALL_ROWS else 560}
-    st.dataframe(shown, hide_index=True, column_config=config, alt=alt, **{**defaults, **options})
+    return st.dataframe(shown, hide_index=True, column_config=config, alt=alt, **{**defaults, **options})
 
 
 def selection_key(name: str, ids: Iterable[str]) -> str:
@@ -153,6 +157,12 @@ def metrics(items: Sequence[tuple[str, str, str, str]], across: int = 4) -> None
 def moment(at: datetime, before: str = "") -> None:
     """An instant in New York time; UTC when pointed at."""
     st.caption(f"{before}{new_york(at)} New York", help=utc(at))
+
+
+def estimate_note() -> None:
+    """The sentence that a preview is an estimate, where it is one; under metrics and charts alike."""
+    if note := state.desk().estimate_note:
+        st.caption(f":material/calculate: {note}")
 
 
 def preview_metrics(preview: Preview) -> None:

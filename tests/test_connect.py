@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from driftdesk import connect_from_environment
+from driftdesk import Mode, cli, connect, connect_from_environment
 from driftdesk.backend.opening import PriceSource
 from driftdesk.connect import open_backend
+from driftdesk.credentials import SERVICES, read_keys
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.errors import InputError, StateError
 
@@ -131,4 +132,152 @@ def test_the_pages_pass_on_what_the_environment_says(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("DRIFTDESK_BACKEND", raising=False)
     connect_from_environment()
     expected = {"target": "embedded", "data": "d", "prices": "p.csv", "column": "Close", "allow_jumps": True}
-    assert expected == passed
+    assert {**expected, "allow_live": False} == passed
+
+
+# --- real services ------------------------------------------------------------------------------------------------
+
+VARIABLES = {
+    "alpaca-sandbox": ("ALPACA_BROKER_KEY", "ALPACA_BROKER_SECRET"),
+    "alpaca-live": ("ALPACA_BROKER_KEY_LIVE", "ALPACA_BROKER_SECRET_LIVE"),
+}
+# Not keys: what the tests look for in sentences, where it must not appear.
+KEY, SECRET = "PKTESTPKTEST", "hush-hush-hush"
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A working directory and a home of the test's own, and no keys in the environment."""
+    here, home = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    home.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    for name in (*VARIABLES["alpaca-sandbox"], *VARIABLES["alpaca-live"], "DRIFTDESK_STARTED_IN"):
+        monkeypatch.delenv(name, raising=False)
+    return here, home
+
+
+def write_secrets(folder: Path, text: str) -> Path:
+    file = folder / ".streamlit" / "secrets.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("target", "mode", "real_money"), [("alpaca-sandbox", Mode.SANDBOX, False), ("alpaca-live", Mode.LIVE, True)]
+)
+def test_a_real_service_is_connected_to_by_name(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, target: str, mode: Mode, real_money: bool
+) -> None:
+    """With the keys of its own variables, without a request, and live with a client that asks before it writes."""
+    for name, value in zip(VARIABLES[target], (KEY, SECRET), strict=True):
+        monkeypatch.setenv(name, value)
+    with connect(target, allow_live=True) as desk:
+        assert (mode, real_money, None) == (desk.mode, desk.client.real_money, desk.simulation)
+    assert {"alpaca-sandbox": "https://broker-api.sandbox.alpaca.markets"}.get(
+        target, "https://broker-api.alpaca.markets"
+    ) == SERVICES[target].broker
+
+
+def test_the_live_service_is_not_opened_by_accident(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys alone are not enough: the sentence names each switch; the variable is one of them."""
+    for name, value in zip(VARIABLES["alpaca-live"], (KEY, SECRET), strict=True):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"real money.*--live.*DRIFTDESK_ALLOW_LIVE=1.*allow_live=True"):
+        connect("alpaca-live")
+    monkeypatch.setenv("DRIFTDESK_BACKEND", "alpaca-live")
+    with pytest.raises(InputError, match="real money"):
+        connect_from_environment()
+    monkeypatch.setenv("DRIFTDESK_ALLOW_LIVE", "yes")
+    with pytest.raises(InputError, match="DRIFTDESK_ALLOW_LIVE must be 1 or 0"):
+        connect_from_environment()
+    monkeypatch.setenv("DRIFTDESK_ALLOW_LIVE", "1")
+    with connect_from_environment() as desk:
+        assert Mode.LIVE == desk.mode
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://broker-api.alpaca.markets",
+        "https://BROKER-API.alpaca.markets:443/",
+        "http://user@api.alpaca.markets./v1",
+        "https://alpaca.markets?x",
+    ],
+)
+def test_a_real_service_is_not_connected_to_by_address(address: str) -> None:
+    """There the switch and the typing before a write would be passed by."""
+    with pytest.raises(InputError, match="by its name"):
+        connect(address, allow_live=True)
+
+
+def test_keys_are_read_from_the_environment_then_here_then_at_home(places: tuple[Path, Path]) -> None:
+    """The first place that has any; the folder where the command was given counts as here."""
+    here, home = places
+    service = SERVICES["alpaca-sandbox"]
+    write_secrets(home, '[alpaca-sandbox]\nkey = "home"\nsecret = "s"\n')
+    assert "home" == read_keys(service, {}, places).key
+    write_secrets(here, '[alpaca-live]\nkey = "live"\nsecret = "s"\n')
+    assert "home" == read_keys(service, {}, places).key
+    write_secrets(here, '[alpaca-sandbox]\nkey = "here"\nsecret = "s"\n')
+    assert "here" == read_keys(service, {}, places).key
+    environment = {"ALPACA_BROKER_KEY": "there", "ALPACA_BROKER_SECRET": "s"}
+    assert "there" == read_keys(service, environment, places).key
+
+
+def test_missing_keys_are_one_sentence_with_both_places(places: tuple[Path, Path]) -> None:
+    """Variables and files, by name."""
+    here, home = places
+    with pytest.raises(InputError) as refused:
+        connect("alpaca-sandbox")
+    for named in (*VARIABLES["alpaca-sandbox"], "[alpaca-sandbox]", str(here), str(home)):
+        assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[alpaca-sandbox]\nkey = "{KEY}"\n',
+        f'[alpaca-sandbox]\nsecret = "{SECRET}"\n',
+        f'[alpaca-sandbox]\nkey = 5\nsecret = "{SECRET}"\n',
+        f'[alpaca-sandbox]\nkey = "{KEY}"\nsecret = " "\n',
+        f'[alpaca-sandbox]\nkey = "{KEY}"\nsecret = {SECRET}\n',
+    ],
+)
+def test_half_a_pair_or_a_broken_file_is_refused_and_never_repeated(places: tuple[Path, Path], text: str) -> None:
+    """One sentence that names the file and shows nothing of what is in it."""
+    file = write_secrets(places[0], text)
+    with pytest.raises(InputError, match="must") as refused:
+        connect("alpaca-sandbox")
+    assert str(file) in str(refused.value)
+    assert not {KEY, SECRET} & set(str(refused.value).replace('"', " ").split())
+    with pytest.raises(InputError, match="one is missing"):
+        read_keys(SERVICES["alpaca-sandbox"], {"ALPACA_BROKER_KEY": KEY}, places)
+
+
+def test_keys_are_shown_by_nothing(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by the repr of the keys, the client or the desk."""
+    for name in VARIABLES["alpaca-sandbox"]:
+        monkeypatch.setenv(name, SECRET)
+    with connect("alpaca-sandbox") as desk:
+        assert SECRET not in f"{desk!r} {desk.client!r} {desk.label} {vars(desk)} {vars(desk.client)}"
+
+
+def test_the_command_hands_the_backend_to_the_pages(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--backend alpaca-live --live` reaches them as variables; without --live, or without keys, nothing is opened."""
+    opened: list[dict[str, str]] = []
+    monkeypatch.setattr(cli, "open_app", lambda world, **_: opened.append(dict(world)) or 0)
+    monkeypatch.setenv("DRIFTDESK_DATA", str(places[1]))
+    for name in ("DRIFTDESK_BACKEND", "DRIFTDESK_ALLOW_LIVE"):
+        monkeypatch.delenv(name, raising=False)
+    assert (2, True) == (cli.main(["--backend", "alpaca-live"]), "real money" in capsys.readouterr().err)
+    assert (2, True) == (cli.main(["--backend", "alpaca-live", "--live"]), "no keys" in capsys.readouterr().err)
+    write_secrets(places[0], f'[alpaca-live]\nkey = "{KEY}"\nsecret = "{SECRET}"\n')
+    assert 0 == cli.main(["--backend", "alpaca-live", "--live", "--no-browser"])
+    [world] = opened
+    assert ("alpaca-live", "1") == (world["DRIFTDESK_BACKEND"], world["DRIFTDESK_ALLOW_LIVE"])
+    assert SECRET not in f"{world}{capsys.readouterr()}"

@@ -22,12 +22,14 @@ ROOTS = {"errors", "money"}
 MESSAGES, DECISIONS = ROOTS | {"wire"}, ROOTS | {"engine"}
 BOTH = MESSAGES | DECISIONS
 MEETING = BOTH | {"translate", "tables", "files", "market_calendar"}
-EVERYTHING = MEETING | {"figures", "client", "backend", "connect", "desk", "demo", "whatif"}
+EVERYTHING = MEETING | {"book", "lab", "figures", "client", "backend", "connect", "desk", "demo", "whatif", "proposal"}
 ALLOWED = {
     "errors": set(),
     "money": {"errors"},
     "wire": ROOTS,
     "engine": ROOTS,
+    "book": DECISIONS,
+    "lab": DECISIONS | {"book"},
     "translate": BOTH,
     "tables": DECISIONS,
     "files": BOTH | {"translate", "tables"},
@@ -37,8 +39,10 @@ ALLOWED = {
     "backend": MEETING,
     "whatif": MEETING,
     "desk": MEETING | {"client"},
-    "connect": EVERYTHING - {"figures", "whatif"} | {"launch"},
-    "demo": EVERYTHING - {"figures", "whatif"} | {"demo_history"},
+    "proposal": MEETING | {"book", "desk"},
+    "connect": EVERYTHING - {"figures", "whatif", "proposal"} | {"launch", "credentials"},
+    "demo": EVERYTHING - {"figures", "whatif", "proposal"} | {"demo_history"},
+    "credentials": ROOTS | {"client"},
     "demo_history": MEETING | {"backend"},
     "report": DECISIONS,
     "launch": ROOTS,

@@ -27,6 +27,7 @@ preview = state.desk().preview(view.account.id, model=state.desk_model(chosen) i
 report = preview.before
 rebalanced = view.subscription.last_rebalanced_at if view.subscription else None
 widgets.drift_metrics(preview, view.account.last_equity)
+widgets.estimate_note()
 if other:
     st.info(f"Measured against {state.plain(chosen.name)}, which this account does not follow.")
 else:

@@ -32,6 +32,7 @@ preview = state.desk().preview(
 )
 orders = preview.plan.orders
 widgets.preview_metrics(preview)
+widgets.estimate_note()
 for warning in preview.warnings:
     st.warning(state.plain(warning), icon=":material/warning:")
 
@@ -80,9 +81,12 @@ with before:
         widgets.chart(
             before_after_figure(preview, Scale.DRIFT, state.theme()), before_after_alt(preview), "before_after_chart"
         )
+        widgets.estimate_note()
 with notionals:
     if notionals.open:
         widgets.chart(orders_figure(preview, state.theme()), orders_alt(preview), "orders_chart")
+        widgets.estimate_note()
 
-if state.review().open and state.review().hash == preview.hash and obstacle is None:
-    review.confirm(preview, view)
+reviewed = state.under_review(preview)
+if reviewed is not None and obstacle is None:
+    review.confirm(reviewed, view)

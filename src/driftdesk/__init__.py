@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from driftdesk.engine.preview import Preview
     from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
     from driftdesk.files import read_holdings, read_portfolio
+    from driftdesk.proposal.draft import (
+        TypedPortfolio,
+        draft_of,
+        read_conditions,
+        read_draft,
+        typed_of,
+        unfit_assets,
+        update_of,
+        weights_off,
+    )
+    from driftdesk.proposal.effect import Proposal, propose
     from driftdesk.tables import read_number
     from driftdesk.translate import to_portfolio
     from driftdesk.whatif import WhatIf, what_if
@@ -33,16 +44,26 @@ __all__ = [
     "Options",
     "Preview",
     "PreviewMoved",
+    "Proposal",
     "RunType",
     "StateError",
     "Toward",
+    "TypedPortfolio",
     "WhatIf",
     "connect",
     "connect_from_environment",
+    "draft_of",
+    "propose",
+    "read_conditions",
+    "read_draft",
     "read_holdings",
     "read_number",
     "read_portfolio",
     "to_portfolio",
+    "typed_of",
+    "unfit_assets",
+    "update_of",
+    "weights_off",
     "what_if",
 ]
 
@@ -63,6 +84,17 @@ _HOMES: Final = {
         "StateError",
     ),
     "files": ("read_holdings", "read_portfolio"),
+    "proposal.draft": (
+        "TypedPortfolio",
+        "draft_of",
+        "read_conditions",
+        "read_draft",
+        "typed_of",
+        "unfit_assets",
+        "update_of",
+        "weights_off",
+    ),
+    "proposal.effect": ("Proposal", "propose"),
     "tables": ("read_number",),
     "translate": ("to_portfolio",),
     "whatif": ("WhatIf", "what_if"),

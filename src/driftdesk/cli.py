@@ -24,6 +24,7 @@ from driftdesk.launch import (
     EMBEDDED,
     HOST,
     JUMPS_VARIABLE,
+    LIVE_VARIABLE,
     PRICES_VARIABLE,
     YES,
     choose_port,
@@ -31,6 +32,7 @@ from driftdesk.launch import (
     end_politely,
     is_free,
     jumps_allowed,
+    live_allowed,
     open_app,
 )
 from driftdesk.money import parse_decimal
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 BAD_INPUT: Final = 2
 SERVE_PORT: Final = 8787
 LAST_PORT: Final = 65535
+# Requests a minute: what the older documentation of the real API allows (wire/alpaca.md 14).
+RATE_LIMIT: Final = 1000
+_MOST_DIGITS: Final = 9
 LINE_WIDTH: Final = 60
 
 
@@ -74,6 +79,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_world(parser, None)
     parser.add_argument("--port", type=_port, help="port of the pages (default: the first free one from 8501 on)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    parser.add_argument(
+        "--backend", metavar="NAME",
+        help="what the pages show: embedded (the default), alpaca-sandbox, alpaca-live, or the URL of a "
+        "`driftdesk serve` (DRIFTDESK_BACKEND)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--live", action="store_true", help="allow alpaca-live, which moves real money (DRIFTDESK_ALLOW_LIVE=1)"
+    )
     parser.set_defaults(run=_open)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="serve the API over HTTP"))
@@ -105,6 +118,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", metavar="URL", help="sqlite:///FILE (default: served.db in the data directory)")
     parser.add_argument("--clock", choices=("simulated", "system"), default="simulated", help="default: %(default)s")
     parser.add_argument("--start", type=_instant, metavar="TIME", help="first instant of a simulated clock, ISO 8601")
+    parser.add_argument(
+        "--rate-limit", type=_count, metavar="N", default=RATE_LIMIT,
+        help="requests a minute for each key, 0 for no limit (default: %(default)s)",
+    )  # fmt: skip
     content = parser.add_mutually_exclusive_group()
     content.add_argument("--demo", action="store_true", default=True, help="begin with the demo world (the default)")
     content.add_argument("--empty", dest="demo", action="store_false", help="begin with no accounts and no portfolios")
@@ -129,6 +146,12 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {LAST_PORT}.")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests; use a whole number, 0 for no limit.")
     return int(text)
 
 
@@ -233,14 +256,19 @@ def _build(world: World) -> None:
 def _open(arguments: argparse.Namespace) -> int:
     world = _world(arguments)
     port = choose_port(arguments.port)
-    remote = os.environ.get(BACKEND_VARIABLE) or EMBEDDED
+    remote = arguments.backend or os.environ.get(BACKEND_VARIABLE) or EMBEDDED
     if remote == EMBEDDED:
         print(f"The demo world is in {world.data}.", flush=True)
         _build(world)
     else:
+        from driftdesk.connect import check_backend  # noqa: PLC0415 - as in _world
+
+        check_backend(remote, allow_live=arguments.live or live_allowed())
         print(f"The pages show {remote}.", flush=True)
     print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
-    return open_app(world.environment(), port=port, browser=not arguments.no_browser)
+    chosen = {BACKEND_VARIABLE: arguments.backend, LIVE_VARIABLE: YES if arguments.live else None}
+    said = {name: value for name, value in chosen.items() if value is not None}
+    return open_app({**world.environment(), **said}, port=port, browser=not arguments.no_browser)
 
 
 def _reset(arguments: argparse.Namespace) -> int:
@@ -272,10 +300,9 @@ def _serve(arguments: argparse.Namespace) -> int:
             allowed="a free port of this machine",
         )
     key, secret = _credentials()
-    import uvicorn  # noqa: PLC0415 - as in _world
-
-    from driftdesk.backend.api import create_app  # noqa: PLC0415
+    from driftdesk.backend.api import create_app  # noqa: PLC0415 - as in _world
     from driftdesk.backend.api.auth import Credentials  # noqa: PLC0415
+    from driftdesk.backend.serving import Server  # noqa: PLC0415
     from driftdesk.connect import open_backend  # noqa: PLC0415
 
     _warn(world)
@@ -289,12 +316,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
     try:
         backend.start_worker()
-        app = create_app(backend.service, Credentials(key, secret))
+        app = create_app(backend.service, Credentials(key, secret), rate_limit=arguments.rate_limit or None)
         print(
             f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).", flush=True
         )
         end_politely()
-        uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
+        Server(app, host=arguments.host, port=arguments.port).run()
     except KeyboardInterrupt:
         pass
     finally:

@@ -19,6 +19,7 @@ from driftdesk.backend.opening import SIMULATED, PriceSource, make_feed, open_se
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.database import Database
 from driftdesk.client import Client, ClientKeys
+from driftdesk.credentials import SERVICES, RealService, read_keys, real_service
 from driftdesk.demo import build_world, check_start, demo_now, ensure_world, open_world
 from driftdesk.desk import Desk, Mode
 from driftdesk.engine.schedule import new_york_date
@@ -31,6 +32,8 @@ from driftdesk.launch import (
     PRICES_VARIABLE,
     data_directory,
     jumps_allowed,
+    live_allowed,
+    working_folder,
 )
 from driftdesk.market_calendar import new_york_sessions
 
@@ -153,12 +156,16 @@ def connect(
     prices: Path | str | None = None,
     column: str | None = None,
     allow_jumps: bool = False,
+    allow_live: bool = False,
 ) -> Desk:
-    """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given) or on the URL of a backend.
+    """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given), on a real service
+    (``"alpaca-sandbox"``, ``"alpaca-live"``), or on the URL of a `driftdesk serve`.
 
     `data` is the user's data directory by default. `column` names the price column of OHLC files; `allow_jumps` takes
-    moves of more than 40 % in a day for real. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET. Raises
-    InputError for any other target.
+    moves of more than 40 % in a day for real. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET, a real
+    service from the places that `driftdesk.credentials` names. The live service also needs `allow_live`, and every
+    write there what it changes to be typed (`Desk.confirming`). Raises InputError for any other target, missing keys,
+    and a live service that was not allowed.
     """
     if target == "embedded":
         directory = data_directory(Path(data) if data is not None else None)
@@ -166,25 +173,41 @@ def connect(
         ensure_world(directory, source)
         service = open_world(directory, source)
         return connect_service(service, label=f"Demo world · {service.world.feed.label}")
+    if (real := real_service(target, allow_live=allow_live)) is not None:
+        client = Client(real.broker, _keys(real), data_url=real.data, real_money=real.live)
+        return Desk(client, mode=Mode.LIVE if real.live else Mode.SANDBOX, label=real.label)
     if target.startswith(("http://", "https://")):
         keys = ClientKeys(os.environ.get("DRIFTDESK_KEY", ""), os.environ.get("DRIFTDESK_SECRET", ""))
         client = Client(target.rstrip("/"), keys)
         simulated = client.market.clock().simulated
         return Desk(client, mode=Mode.SIMULATED if simulated else Mode.REMOTE, label=target)
+    names = ", ".join(repr(name) for name in SERVICES)
     raise InputError(
-        f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`.",
+        f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`, or a "
+        f"real service: {names}.",
         field="target",
         received=target,
-        allowed="'embedded' or a URL",
+        allowed=f"'embedded', {names} or a URL",
     )
 
 
+def check_backend(target: str, *, allow_live: bool) -> None:
+    """Refuse, with InputError and without the network, a real service that `connect` would refuse; nothing else."""
+    if (real := real_service(target, allow_live=allow_live)) is not None:
+        _keys(real)
+
+
+def _keys(service: RealService) -> ClientKeys:
+    return read_keys(service, os.environ, (working_folder(), Path.home()))
+
+
 def connect_from_environment() -> Desk:
-    """The desk that the pages open: DRIFTDESK_BACKEND, _DATA, _PRICES, _COLUMN and _ALLOW_JUMPS."""
+    """The desk that the pages open: DRIFTDESK_BACKEND, _DATA, _PRICES, _COLUMN, _ALLOW_JUMPS and _ALLOW_LIVE."""
     return connect(
         os.environ.get(BACKEND_VARIABLE) or EMBEDDED,
         data=os.environ.get(DATA_VARIABLE) or None,
         prices=os.environ.get(PRICES_VARIABLE) or None,
         column=os.environ.get(COLUMN_VARIABLE) or None,
         allow_jumps=jumps_allowed(),
+        allow_live=live_allowed(),
     )

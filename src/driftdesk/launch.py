@@ -28,6 +28,9 @@ DATA_VARIABLE: Final = "DRIFTDESK_DATA"
 PRICES_VARIABLE: Final = "DRIFTDESK_PRICES"
 COLUMN_VARIABLE: Final = "DRIFTDESK_COLUMN"
 JUMPS_VARIABLE: Final = "DRIFTDESK_ALLOW_JUMPS"
+LIVE_VARIABLE: Final = "DRIFTDESK_ALLOW_LIVE"
+# Where the command was given: Streamlit runs elsewhere, and keys are looked for there first.
+FOLDER_VARIABLE: Final = "DRIFTDESK_STARTED_IN"
 YES, NO = "1", "0"
 
 
@@ -39,12 +42,24 @@ def data_directory(given: Path | None = None) -> Path:
 
 def jumps_allowed() -> bool:
     """Whether DRIFTDESK_ALLOW_JUMPS is 1; InputError for anything but 1, 0 and nothing."""
-    said = os.environ.get(JUMPS_VARIABLE, "")
+    return _switched_on(JUMPS_VARIABLE)
+
+
+def live_allowed() -> bool:
+    """Whether DRIFTDESK_ALLOW_LIVE is 1; InputError for anything but 1, 0 and nothing."""
+    return _switched_on(LIVE_VARIABLE)
+
+
+def _switched_on(variable: str) -> bool:
+    said = os.environ.get(variable, "")
     if said not in (YES, NO, ""):
-        raise InputError(
-            f"{JUMPS_VARIABLE} must be 1 or 0; it is {said!r}.", field=JUMPS_VARIABLE, received=said, allowed="1 or 0"
-        )
+        raise InputError(f"{variable} must be 1 or 0; it is {said!r}.", field=variable, received=said, allowed="1 or 0")
     return said == YES
+
+
+def working_folder() -> Path:
+    """The folder in which the person gave the command, also where the pages run in another one."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.cwd())
 
 
 def find_app(package: Path | None = None) -> Path:
@@ -117,7 +132,7 @@ def open_app(world: Mapping[str, str], *, port: int, browser: bool) -> int:
     with subprocess.Popen(
         streamlit_command(main, port=port, browser=browser),
         cwd=main.parents[1],
-        env={**os.environ, **world},
+        env={**os.environ, FOLDER_VARIABLE: str(Path.cwd()), **world},
     ) as server:
         try:
             return server.wait()

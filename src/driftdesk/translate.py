@@ -35,6 +35,7 @@ from driftdesk.wire.accounts import Asset, Position
 from driftdesk.wire.market import Clock, Trade
 
 PLANNED: Final = "planned"
+ON_PORTFOLIO_UPDATE: Final = "on_portfolio_update"
 
 
 # --- portfolios ---------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def to_conditions(
     conditions: Iterable[wire_portfolios.Condition], *, field: str = "rebalance_conditions"
 ) -> tuple[Condition, ...]:
     """Conditions for the engine. Raises InputError with the path of the field (rules.md 2.1, 2.3)."""
-    return parse_conditions((condition.model_dump() for condition in conditions), field=field)
+    return parse_conditions((condition.model_dump(mode="json") for condition in conditions), field=field)
 
 
 def from_conditions(conditions: Iterable[Condition]) -> tuple[wire_portfolios.Condition, ...]:
@@ -109,12 +110,18 @@ def from_conditions(conditions: Iterable[Condition]) -> tuple[wire_portfolios.Co
 
 
 def to_portfolio(portfolio: wire_portfolios.Portfolio) -> Portfolio:
-    """The portfolio for the engine. Raises InputError where its weights or conditions break a rule."""
+    """The portfolio for the engine. Raises InputError where its weights or conditions break a rule.
+
+    A condition `on_portfolio_update` of the real API is left out: that changed weights are a trigger holds for every
+    portfolio here (rules.md 2.4).
+    """
     return Portfolio(
         id=PortfolioId(portfolio.id),
         name=portfolio.name,
         targets=to_targets(portfolio.weights),
-        conditions=to_conditions(portfolio.rebalance_conditions),
+        conditions=to_conditions(
+            condition for condition in portfolio.rebalance_conditions if condition.type != ON_PORTFOLIO_UPDATE
+        ),
         cooldown_days=portfolio.cooldown_days,
     )
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from driftdesk.client import Client, ClientKeys
-from driftdesk.errors import InputError, Unavailable
+from driftdesk.errors import BackendError, InputError, Unavailable
 from driftdesk.wire.portfolios import CreatePortfolio, UpdatePortfolio, Weight
 from driftdesk.wire.runs import CreateRun
 
@@ -224,3 +224,65 @@ def test_leaving_the_context_closes_the_client() -> None:
         client.market.clock()
     with pytest.raises(RuntimeError):
         client.market.clock()
+
+
+def patched(*answers: list[dict[str, Any]]) -> Backend:
+    """A portfolio whose conditions come back as given, one list for each PATCH."""
+    given = list(answers)
+    return Backend(lambda request: {**PORTFOLIO, "cooldown_days": 7, "rebalance_conditions": given.pop(0)})
+
+
+BAND = {"type": "drift_band", "sub_type": "absolute", "percent": "5", "day": None}
+MONTHLY = {"type": "calendar", "sub_type": "monthly", "percent": None, "day": "5"}
+WANTED = UpdatePortfolio.model_validate(
+    {
+        "rebalance_conditions": [
+            {"type": "calendar", "sub_type": "monthly", "day": "05"},
+            {"type": "drift_band", "sub_type": "absolute", "percent": "5.00"},
+        ]
+    }
+)
+
+
+def test_conditions_that_came_back_are_sent_once() -> None:
+    """In another order and spelling they are still those that were sent."""
+    backend = patched([BAND, MONTHLY])
+    backend.client.portfolios.update("p", WANTED)
+    assert [["rebalance_conditions"]] == [list(json.loads(request.content)) for request in backend.requests]
+
+
+def test_conditions_that_did_not_change_are_sent_by_their_other_name() -> None:
+    """With the cooldown that the OpenAPI document requires, as it was answered (wire/alpaca.md 5.3)."""
+    backend = patched([BAND], [BAND, MONTHLY])
+    saved = backend.client.portfolios.update("p", WANTED)
+    second = json.loads(backend.requests[1].content)
+    assert ({"rebalancing_conditions", "cooldown_days"}, 7, 2) == (
+        set(second),
+        second["cooldown_days"],
+        len(second["rebalancing_conditions"]),
+    )
+    assert 2 == len(saved.rebalance_conditions)
+
+
+def test_conditions_that_a_backend_keeps_as_they_were_are_told() -> None:
+    """Neither name helped: one sentence, and no third request."""
+    backend = patched([BAND], [BAND])
+    with pytest.raises(BackendError, match="kept other conditions"):
+        backend.client.portfolios.update("p", WANTED)
+    assert 2 == len(backend.requests)
+
+
+def test_conditions_can_be_taken_away() -> None:
+    """An empty list is a list that was sent."""
+    backend = patched([BAND], [])
+    backend.client.portfolios.update("p", UpdatePortfolio(rebalance_conditions=()))
+    assert [] == json.loads(backend.requests[1].content)["rebalancing_conditions"]
+
+
+@pytest.mark.parametrize("marker", [None, "unsolicited"])
+def test_a_trade_marker_is_sent_where_one_is_given(marker: str | None) -> None:
+    """Left out it means discretionary to the real API, so nothing is put in its place."""
+    backend = Backend(lambda request: {**SUBSCRIPTION, "trade_marker": marker})
+    made = backend.client.subscriptions.create("a", "p", trade_marker=marker)
+    body = {"account_id": "a", "portfolio_id": "p", **({"trade_marker": marker} if marker else {})}
+    assert (body, marker) == (json.loads(backend.requests[0].content), made.trade_marker)

@@ -7,6 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from driftdesk.client.failures import may_follow
 from driftdesk.client.transport import MAX_ATTEMPTS, ClientKeys, Transport, Waiting
 from driftdesk.errors import BackendError, BackendNotFound, InputError, RateLimited, Rejected, Unavailable
 from driftdesk.wire.market import Clock
@@ -152,7 +153,6 @@ def test_the_backend_says_how_long_to_wait(expected: float, status: int, headers
         (RateLimited, 429),
         (Unavailable, 500),
         (Unavailable, 503),
-        (BackendError, 301),
     ],
 )
 def test_each_status_has_its_error(kind: type[BackendError], status: int) -> None:
@@ -205,7 +205,8 @@ def test_no_answer_to_a_write_says_that_its_effect_is_unknown() -> None:
     ("problem", "content"),
     [
         ("it is not JSON", b"<html>"),
-        ("it is not JSON", b""),
+        ("it is empty", b""),
+        ("it is empty", b" \r\n"),
         (r"its field is_open is not as documented \(Field required\)", b'{"timestamp": "2026-03-02T12:00:00Z"}'),
         ("its field the whole answer|its field", b"[]"),
     ],
@@ -214,6 +215,109 @@ def test_an_answer_that_cannot_be_read_is_an_error_of_the_backend(problem: str, 
     """Not a traceback of the parser."""
     with pytest.raises(BackendError, match=rf"^The answer to GET /v1/clock cannot be used: ({problem})"):
         read(Wire(httpx.Response(200, content=content)))
+
+
+def test_an_unreadable_answer_to_a_write_says_that_it_was_taken() -> None:
+    """An empty 200: the deposit stands, and is not to be sent again without a look."""
+    with pytest.raises(BackendError, match=r"it is empty\. The backend took the request; look before sending it again"):
+        write(Wire(httpx.Response(200)))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("to", ["/v2/clock?a=1", "https://desk.test/v2/clock?a=1"])
+def test_a_read_is_redirected_once_on_its_own_host(status: int, to: str) -> None:
+    """The keys go along to the same host, and to no second place."""
+    wire = Wire(httpx.Response(status, headers={"Location": to}), ok())
+    assert NOW == read(wire).timestamp
+    first, second = wire.requests
+    assert "https://desk.test/v2/clock?a=1" == str(second.url)
+    assert first.headers["Authorization"] == second.headers["Authorization"]
+    round_and_round = Wire(httpx.Response(status, headers={"Location": to}))
+    with pytest.raises(BackendError, match=r"redirected to https://desk\.test/v2/clock and not sent on"):
+        read(round_and_round)
+    assert 2 == len(round_and_round.requests)
+
+
+@pytest.mark.parametrize(
+    ("where", "headers"),
+    [
+        (" to https://elsewhere.test/v1/clock", {"Location": "https://elsewhere.test/v1/clock?key=1"}),
+        (" to http://desk.test/v1/clock", {"Location": "http://desk.test/v1/clock"}),
+        (" to https://desk.test:8443/v1/clock", {"Location": "https://desk.test:8443/v1/clock"}),
+        ("", {}),
+    ],
+)
+def test_a_read_is_not_redirected_elsewhere(where: str, headers: dict[str, str]) -> None:
+    """Another host, port or scheme, or no address at all: one sentence, without the query, and no second request."""
+    wire = Wire(httpx.Response(307, headers=headers), ok())
+    with pytest.raises(BackendError) as caught:
+        read(wire)
+    expected = f"GET /v1/clock was redirected{where} and not sent on; nothing was done. Check the backend's address."
+    assert (expected, 307, 1) == (str(caught.value), caught.value.status, len(wire.requests))
+
+
+def test_a_redirect_to_no_address_is_one_sentence() -> None:
+    """It never trips."""
+    with pytest.raises(Unavailable, match=r"^No answer from https://desk\.test to GET /v1/clock: Invalid URL"):
+        read(Wire(httpx.Response(308, headers={"Location": "https://desk:port"})))
+
+
+def test_an_upgrade_to_https_is_followed() -> None:
+    """The same host, more safely."""
+    assert may_follow(httpx.URL("http://desk.test/v1"), httpx.URL("https://desk.test/v1"))
+
+
+@pytest.mark.parametrize(
+    ("effect", "status"),
+    [("nothing was done", 301), ("nothing was done", 307), ("nothing was done", 308), ("whether it took", 303)],
+)
+def test_a_write_is_never_redirected(effect: str, status: int) -> None:
+    """It goes where it was sent, or nowhere; "see other" may be the answer to a write that was done."""
+    wire = Wire(httpx.Response(status, headers={"Location": "/v1/other"}), ok())
+    with pytest.raises(BackendError, match=rf"to https://desk\.test/v1/other and not sent on; {effect}"):
+        write(wire)
+    assert 1 == len(wire.requests)
+
+
+def test_market_data_goes_to_its_own_host() -> None:
+    """Its paths, and no others; each host has a rate limit of its own."""
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json=CLOCK)
+
+    transport = Transport(
+        "https://broker.test",
+        ClientKeys("k", "s"),
+        transport=httpx.MockTransport(answer),
+        data_url="https://data.test/",
+    )
+    transport.get(Clock, "/v1/clock")
+    transport.get(Clock, "/v2/stocks/trades/latest", {"symbols": "A"})
+    assert ["https://broker.test/v1/clock", "https://data.test/v2/stocks/trades/latest?symbols=A"] == [
+        str(request.url) for request in requests
+    ]
+
+
+def limited(remaining: str, reset: float) -> httpx.Response:
+    headers = {"X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": str(int(NOW.timestamp() + reset))}
+    return httpx.Response(200, json=CLOCK, headers=headers)
+
+
+@pytest.mark.parametrize("call", [read, write])
+def test_a_used_up_window_is_waited_for_before_sending(call: Callable[[Wire], object]) -> None:
+    """One is left: the next is sent at once, the one after it 12 seconds later; reads and writes alike."""
+    wire = Wire(limited("1", 12), limited("0", 12), limited("99", 72))
+    for _ in range(4):
+        call(wire)
+    assert [12.0] == wire.waits
+
+
+def test_the_address_of_market_data_is_checked_too() -> None:
+    """Before the first request."""
+    with pytest.raises(InputError, match="must look like"):
+        Transport("https://broker.test", ClientKeys("k", "s"), data_url="data.test")
 
 
 def test_keys_travel_by_basic_authorization() -> None:

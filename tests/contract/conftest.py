@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,12 +40,9 @@ def app(service: Service) -> FastAPI:
     return create_app(service, Credentials(*KEYS))
 
 
-@pytest.fixture(params=["in-process", "socket"])
-def client(request: pytest.FixtureRequest, app: FastAPI) -> Iterator[Client]:
-    if request.param == "in-process":
-        with Client("http://embedded", ClientKeys(*KEYS), InProcessTransport(app)) as client:
-            yield client
-        return
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The URL under which `app` answers on a real socket of this machine, until the block ends."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -53,8 +51,24 @@ def client(request: pytest.FixtureRequest, app: FastAPI) -> Iterator[Client]:
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        with Client(f"http://127.0.0.1:{port}", ClientKeys(*KEYS)) as client:
-            yield client
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def address(app: FastAPI) -> Iterator[str]:
+    """The URL of the served app, without a version or a slash at its end: what an SDK takes as `url_override`."""
+    with served(app) as url:
+        yield url
+
+
+@pytest.fixture(params=["in-process", "socket"])
+def client(request: pytest.FixtureRequest, app: FastAPI) -> Iterator[Client]:
+    if request.param == "in-process":
+        with Client("http://embedded", ClientKeys(*KEYS), InProcessTransport(app)) as client:
+            yield client
+        return
+    with served(app) as url, Client(url, ClientKeys(*KEYS)) as client:
+        yield client

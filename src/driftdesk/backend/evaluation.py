@@ -4,10 +4,11 @@ Every evaluation leaves a decision, one per account and session and one more whe
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from driftdesk.backend.queueing import SystemRun, queue_system_run, starting_session
 from driftdesk.backend.rows import portfolio_message
@@ -33,6 +34,26 @@ _PASSING: Final = frozenset(
         BlockKind.NO_PRICE,
     }
 )
+
+# By account, because that is what the index of decisions begins with: a book has many more days than accounts.
+_EARLIER: Final = (
+    select(decisions.c.account_id, decisions.c.outcome, runs.c.session.label("started"))
+    .outerjoin(runs, runs.c.id == decisions.c.run_id)
+    .where(decisions.c.account_id.in_(bindparam("ids", expanding=True)), decisions.c.session == bindparam("day"))
+    .order_by(decisions.c.seq)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """Decisions that an account has had for a session: how many, the last outcome, and whether a run started."""
+
+    count: int = 0
+    last: str | None = None
+    ran: bool = False
+
+
+_NOTHING_EARLIER: Final = _Earlier()
 
 
 class Evaluator:
@@ -91,19 +112,15 @@ class Evaluator:
         models = _models(connection)
         wanted = {row["account_id"]: models[row["portfolio_id"]][0].targets.symbols for row in due}
         snapshots = self._world.snapshots(connection, wanted, market)
-        before: dict[str, list[str]] = {}
-        for earlier in connection.execute(
-            select(decisions.c.account_id, decisions.c.outcome)
-            .where(decisions.c.session == session.date)
-            .order_by(decisions.c.seq)
-        ):
-            before.setdefault(earlier.account_id, []).append(earlier.outcome)
+        before = _earlier(connection, list(wanted), session)
         made: list[Decision] = []
         records = []
         for row in due:
             model, status = models[row["portfolio_id"]]
             account_id = row["account_id"]
-            standing = _standing(row, status, busy.get(account_id), session)
+            earlier = before.get(account_id, _NOTHING_EARLIER)
+            ran = row["last_run_session"] == session.date or earlier.ran
+            standing = _standing(row, status, busy.get(account_id), ran)
             decision = evaluate(
                 snapshots[account_id], model, standing, session, self._world.sessions, self._world.min_notional
             )
@@ -112,9 +129,8 @@ class Evaluator:
             if decision.outcome is Outcome.RUN and decision.run_type is not None:
                 asked = SystemRun(decision.run_type, decision.summary)
                 run_id = queue_system_run(self._world, connection, row, asked, market.now)
-            outcomes = before.get(account_id, [])
-            if run_id is not None or outcomes[-1:] != [decision.outcome]:
-                records.append(decision_row(self._world, decision, run_id, len(outcomes)))
+            if run_id is not None or earlier.last != decision.outcome:
+                records.append(decision_row(self._world, decision, run_id, earlier.count))
         if records:
             connection.execute(insert(decisions), records)
         return made
@@ -149,14 +165,23 @@ def decision_row(world: World, decision: Decision, run_id: str | None, earlier: 
 
 
 def queue_first_run(world: World, connection: Connection, subscription: Row, sentence: str, now: datetime) -> None:
-    """Queue the run of a new subscription, with the decision that explains it by `sentence` (rules.md 2.6, 5.8)."""
+    """Queue the run of a new subscription, with the decision that explains it by `sentence` (rules.md 2.6, 5.8).
+
+    Where the account has had its automatic run of the session, for a subscription that was deleted, it waits as a flag
+    (rules.md 5.1).
+    """
     account_id = subscription["account_id"]
+    session = starting_session(world.sessions, now)
+    earlier = _earlier(connection, [account_id], session).get(account_id, _NOTHING_EARLIER)
+    if earlier.ran:
+        mine = subscriptions.c.id == subscription["id"]
+        connection.execute(update(subscriptions).where(mine).values(evaluate_flag=True))
+        return
     run_id = queue_system_run(world, connection, subscription, SystemRun(RunType.FULL_REBALANCE, sentence), now)
-    session = starting_session(world.sessions, now).date
     decision = Decision(
         account_id=AccountId(account_id),
         portfolio_id=PortfolioId(subscription["portfolio_id"]),
-        session=session,
+        session=session.date,
         at=now,
         outcome=Outcome.RUN,
         run_type=RunType.FULL_REBALANCE,
@@ -164,12 +189,7 @@ def queue_first_run(world: World, connection: Connection, subscription: Row, sen
         blocks=(),
         summary=sentence,
     )
-    earlier = connection.scalar(
-        select(func.count())
-        .select_from(decisions)
-        .where(decisions.c.account_id == account_id, decisions.c.session == session)
-    )
-    connection.execute(insert(decisions).values(decision_row(world, decision, run_id, earlier or 0)))
+    connection.execute(insert(decisions).values(decision_row(world, decision, run_id, earlier.count)))
 
 
 def _open_runs(connection: Connection) -> dict[str, RunId]:
@@ -181,7 +201,17 @@ def _open_runs(connection: Connection) -> dict[str, RunId]:
     }
 
 
-def _standing(subscription: Row, portfolio_status: str, open_run: RunId | None, session: Session) -> Standing:
+def _earlier(connection: Connection, account_ids: Sequence[str], session: Session) -> dict[str, _Earlier]:
+    """What the accounts have had of `session`; those without a decision are left out."""
+    found: dict[str, _Earlier] = {}
+    for row in connection.execute(_EARLIER, {"ids": account_ids, "day": session.date}):
+        before = found.get(row.account_id, _NOTHING_EARLIER)
+        # A run that was canceled before it started has traded nothing, and another may take its place.
+        found[row.account_id] = _Earlier(before.count + 1, row.outcome, before.ran or row.started is not None)
+    return found
+
+
+def _standing(subscription: Row, portfolio_status: str, open_run: RunId | None, ran: bool) -> Standing:
     return Standing(
         portfolio_status=portfolio_status,
         last_rebalanced_at=subscription["last_rebalanced_at"],
@@ -190,7 +220,7 @@ def _standing(subscription: Row, portfolio_status: str, open_run: RunId | None, 
         subscription_created=subscription["subscription_created"],
         uninvested_inflow=subscription["uninvested_inflow"],
         open_run=open_run,
-        ran_this_session=subscription["last_run_session"] == session.date,
+        ran_this_session=ran,
         held=subscription["held"],
     )
 

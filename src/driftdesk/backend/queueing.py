@@ -1,12 +1,14 @@
 """Queueing a run: the one place where a row of `runs` is born, by the system or by a request."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
+from driftdesk.backend.events.outbox import note_run
 from driftdesk.backend.runs.record import add_event
 from driftdesk.backend.store.tables import portfolios, runs, subscriptions
 from driftdesk.backend.store.types import Row
@@ -14,7 +16,15 @@ from driftdesk.backend.world import World
 from driftdesk.engine.planner import RunType
 from driftdesk.engine.schedule import Session, Sessions
 from driftdesk.errors import StateError
+from driftdesk.wire.events import EventType
 from driftdesk.wire.runs import RunStatus
+
+_OF_ACCOUNT: Final = runs.c.account_id == bindparam("account")
+_OPEN: Final = select(runs.c.id).where(_OF_ACCOUNT, text("status IN ('QUEUED', 'IN_PROGRESS')"))
+_COUNT: Final = select(func.count()).select_from(runs).where(_OF_ACCOUNT)
+_MODEL: Final = select(portfolios).where(portfolios.c.id == bindparam("portfolio"))
+_NEW: Final = insert(runs)
+_HAS_ITS_RUN: Final = update(subscriptions).where(subscriptions.c.id == bindparam("subscription"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,7 @@ class NewRun:
 
 def open_run_of(connection: Connection, account_id: str) -> str | None:
     """The id of the account's QUEUED or IN_PROGRESS run, None without one."""
-    return connection.scalar(
-        select(runs.c.id).where(runs.c.account_id == account_id, text("status IN ('QUEUED', 'IN_PROGRESS')"))
-    )
+    return connection.scalar(_OPEN, {"account": account_id})
 
 
 def queue_run(world: World, connection: Connection, new: NewRun, now: datetime) -> str:
@@ -58,31 +66,22 @@ def queue_run(world: World, connection: Connection, new: NewRun, now: datetime) 
         raise StateError(
             f"Account {new.account_id} has an open run {blocking}; only one is allowed at a time: wait or cancel it."
         )
-    count = connection.scalar(select(func.count()).select_from(runs).where(runs.c.account_id == new.account_id))
+    count = connection.scalar(_COUNT, {"account": new.account_id})
     run_id = world.new_id("run", new.account_id, count)
-    connection.execute(
-        insert(runs).values(
-            id=run_id,
-            account_id=new.account_id,
-            portfolio_id=new.portfolio_id,
-            subscription_id=new.subscription_id,
-            type=new.type,
-            amount=new.amount,
-            initiated_from=new.initiated_from,
-            status=RunStatus.QUEUED,
-            trigger=new.trigger,
-            weights=new.weights,
-            conditions=new.conditions,
-            options=new.options,
-            preview_hash=new.preview_hash,
-            preview_orders=new.preview_orders,
-            max_change_percent=new.max_change_percent,
-            skipped=json.dumps([]),
-            created_at=now,
-            updated_at=now,
-            due_at=now,
-        )
-    )
+    values = {
+        **asdict(new),
+        "id": run_id,
+        "status": RunStatus.QUEUED,
+        "reason": None,
+        "skipped": json.dumps([]),
+        "created_at": now,
+        "updated_at": now,
+        "completed_at": None,
+        "canceled_at": None,
+        "due_at": now,
+    }
+    connection.execute(_NEW, values)
+    note_run(connection, EventType.RUN_CREATED, values, now)
     add_event(connection, run_id, now, RunStatus.QUEUED, None, new.trigger or "Created by request.")
     return run_id
 
@@ -92,9 +91,7 @@ def queue_system_run(world: World, connection: Connection, subscription: Row, ru
 
     The flags that it answers stay until it completes, so that a run that fails or is canceled leaves them (2.4, 2.6).
     """
-    model = (
-        connection.execute(select(portfolios).where(portfolios.c.id == subscription["portfolio_id"])).mappings().one()
-    )
+    model = connection.execute(_MODEL, {"portfolio": subscription["portfolio_id"]}).mappings().one()
     run_id = queue_run(
         world,
         connection,
@@ -110,11 +107,8 @@ def queue_system_run(world: World, connection: Connection, subscription: Row, ru
         ),
         now,
     )
-    connection.execute(
-        update(subscriptions)
-        .where(subscriptions.c.id == subscription["id"])
-        .values(last_run_session=starting_session(world.sessions, now).date)
-    )
+    session = starting_session(world.sessions, now)
+    connection.execute(_HAS_ITS_RUN, {"subscription": subscription["id"], "last_run_session": session.date})
     return run_id
 
 

@@ -2,12 +2,17 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
+from sqlalchemy import ColumnElement, Select, select
+
+from driftdesk.backend.store.tables import assets, orders
 from driftdesk.backend.store.types import Row
 from driftdesk.money import exact, round_price
 from driftdesk.wire.decisions import Decision
 from driftdesk.wire.orders import Order
 from driftdesk.wire.portfolios import Condition, Portfolio, Weight
+from driftdesk.wire.runs import Run, RunOptions
 from driftdesk.wire.subscriptions import Subscription, Waiting
 
 
@@ -17,8 +22,18 @@ def average_price(value: Decimal, quantity: Decimal) -> Decimal | None:
     return round_price(value / quantity) if quantity else None
 
 
+def orders_with_assets(*more: ColumnElement[Any]) -> Select[Any]:
+    """Orders, each with the id of its asset and with the columns `more`."""
+    # An order for a symbol that is no asset here was rejected, and is told too.
+    with_asset = orders.outerjoin(assets, assets.c.symbol == orders.c.symbol)
+    return select(orders, assets.c.id.label("asset_id"), *more).select_from(with_asset)
+
+
 def order_message(row: Row) -> Order:
-    """An order as seed 000 shows it; quantities filled are null for a rejected order."""
+    """An order as seed 000 shows it; quantities filled are null for a rejected order.
+
+    `row` is one of `orders_with_assets`.
+    """
     rejected = row["status"] == "rejected"
     return Order(
         id=row["id"],
@@ -30,6 +45,7 @@ def order_message(row: Row) -> Order:
         expired_at=row["expired_at"],
         canceled_at=row["canceled_at"],
         failed_at=row["failed_at"],
+        asset_id=row["asset_id"],
         symbol=row["symbol"],
         notional=row["notional"],
         qty=row["quantity"],
@@ -53,6 +69,29 @@ def portfolio_message(row: Row) -> Portfolio:
         updated_at=row["updated_at"],
         weights=tuple(Weight.model_validate(item) for item in json.loads(row["weights"])),
         rebalance_conditions=tuple(Condition.model_validate(item) for item in json.loads(row["conditions"])),
+    )
+
+
+def run_message(row: Row) -> Run:
+    """A run without its orders, which stand in tables of their own."""
+    return Run(
+        id=row["id"],
+        type=row["type"],
+        amount=row["amount"],
+        initiated_from=row["initiated_from"],
+        initiated_by=row["initiated_from"],
+        status=row["status"],
+        reason=row["reason"],
+        account_id=row["account_id"],
+        portfolio_id=row["portfolio_id"],
+        weights=tuple(Weight.model_validate(item) for item in json.loads(row["weights"])),
+        completed_at=row["completed_at"],
+        canceled_at=row["canceled_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        preview_hash=row["preview_hash"],
+        options=RunOptions.model_validate_json(row["options"]) if row["options"] else None,
+        trigger=row["trigger"],
     )
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, func, select
 
 from driftdesk.backend.clock import Clock
 from driftdesk.backend.feeds.base import PriceFeed
@@ -21,6 +22,31 @@ from driftdesk.money import ZERO
 _NAMESPACE = "namespace"
 _FEED, _FEED_LABEL = "feed", "feed_label"
 
+# Statements that every step of every run reads with are built once: building one costs more than running it.
+_ASSETS: Final = select(
+    assets.c.symbol, assets.c.tradable, assets.c.fractionable, assets.c.halted, price_marks.c.price.label("mark")
+).outerjoin(price_marks, price_marks.c.symbol == assets.c.symbol)
+_ASSET: Final = _ASSETS.where(assets.c.symbol == bindparam("of"))
+_IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
+_CASH: Final = select(accounts.c.id, accounts.c.cash).where(accounts.c.id.in_(_IDS))
+_OPEN_ORDERS: Final = (
+    select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
+    .where(orders.c.account_id.in_(_IDS), orders.c.due_at.is_not(None))
+    .order_by(orders.c.symbol, orders.c.id)
+)
+_HOLDINGS: Final = (
+    select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
+    .where(positions.c.account_id.in_(_IDS))
+    .order_by(positions.c.symbol)
+)
+_FREE_CASH: Final = select(
+    accounts.c.cash,
+    select(func.sum(orders.c.reserved))
+    .where(orders.c.account_id == accounts.c.id, orders.c.side == Side.BUY, orders.c.due_at.is_not(None))
+    .scalar_subquery()
+    .label("reserved"),
+).where(accounts.c.id == bindparam("account"))
+
 
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -33,7 +59,7 @@ class Market:
 
     def quote(self, symbol: Symbol) -> Quote:
         """The quote of `symbol`; one without a price where the world does not know it."""
-        return self.quotes.get(symbol) or Quote(symbol, None, None, tradable=False, fractionable=False)
+        return self.quotes.get(symbol) or _unknown(symbol)
 
 
 class World:
@@ -72,18 +98,30 @@ class World:
 
     def market(self, connection: Connection, now: datetime) -> Market:
         """Quotes of all assets in effect at `now`: a price set by hand, else the feed's."""
-        marks: dict[str, Decimal] = {
-            row.symbol: row.price for row in connection.execute(select(price_marks.c.symbol, price_marks.c.price))
-        }
         quotes: dict[Symbol, Quote] = {}
         halted: set[Symbol] = set()
-        for row in connection.execute(select(assets)):
-            symbol = Symbol(row.symbol)
-            price = marks.get(row.symbol) or self.feed.price(symbol, now)
-            quotes[symbol] = Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
+        for row in connection.execute(_ASSETS):
+            quote = self._quote(row, now)
+            quotes[quote.symbol] = quote
             if row.halted:
-                halted.add(symbol)
+                halted.add(quote.symbol)
         return Market(now, self.sessions.at(now) is not None, quotes, frozenset(halted))
+
+    def quote(self, connection: Connection, symbol: Symbol, now: datetime) -> tuple[Quote, bool]:
+        """The quote of one symbol as in `market`, and whether it is halted."""
+        row = connection.execute(_ASSET, {"of": symbol}).first()
+        return (_unknown(symbol), False) if row is None else (self._quote(row, now), row.halted)
+
+    def free_cash(self, connection: Connection, account_id: str) -> Decimal:
+        """The account's cash (USD) that no open buy reserves; the account must exist."""
+        row = connection.execute(_FREE_CASH, {"account": account_id}).one()
+        free: Decimal = row.cash - (row.reserved or ZERO)
+        return free
+
+    def _quote(self, row: Any, now: datetime) -> Quote:
+        symbol = Symbol(row.symbol)
+        price = row.mark or self.feed.price(symbol, now)
+        return Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
 
     def snapshot(
         self,
@@ -104,10 +142,7 @@ class World:
     ) -> dict[str, Snapshot]:
         """Snapshots of many accounts in three reads; `wanted` gives the further symbols to quote for each."""
         ids = list(wanted)
-        cash = {
-            row.id: row.cash
-            for row in connection.execute(select(accounts.c.id, accounts.c.cash).where(accounts.c.id.in_(ids)))
-        }
+        cash = {row.id: row.cash for row in connection.execute(_CASH, {"ids": ids})}
         missing = [account_id for account_id in ids if account_id not in cash]
         if missing:
             raise NotFound(f"There is no account {missing[0]}.")
@@ -179,13 +214,13 @@ class World:
                 )
 
 
+def _unknown(symbol: Symbol) -> Quote:
+    return Quote(symbol, None, None, tradable=False, fractionable=False)
+
+
 def _open_orders(connection: Connection, ids: list[str]) -> dict[str, list[OpenOrder]]:
     found: dict[str, list[OpenOrder]] = {account_id: [] for account_id in ids}
-    for row in connection.execute(
-        select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
-        .where(orders.c.account_id.in_(ids), orders.c.due_at.is_not(None))
-        .order_by(orders.c.symbol, orders.c.id)
-    ):
+    for row in connection.execute(_OPEN_ORDERS, {"ids": ids}):
         found[row.account_id].append(OpenOrder(row.id, Symbol(row.symbol), Side(row.side), row.reserved))
     return found
 
@@ -194,11 +229,7 @@ def _holdings(
     connection: Connection, ids: list[str], open_orders: Mapping[str, list[OpenOrder]]
 ) -> dict[str, list[Holding]]:
     found: dict[str, list[Holding]] = {account_id: [] for account_id in ids}
-    for row in connection.execute(
-        select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
-        .where(positions.c.account_id.in_(ids))
-        .order_by(positions.c.symbol)
-    ):
+    for row in connection.execute(_HOLDINGS, {"ids": ids}):
         reserved = sum(
             (
                 order.reserved

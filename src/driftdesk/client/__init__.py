@@ -1,10 +1,14 @@
 """Talk to a backend: one client over httpx, the same for the network and for a backend in this process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from driftdesk.client.events import Events
+from driftdesk.client.guard import Guard
 from driftdesk.client.resources.accounts import Accounts
 from driftdesk.client.resources.market import Market
 from driftdesk.client.resources.rebalancing import Decisions, Portfolios, Runs, Subscriptions
@@ -18,7 +22,9 @@ class Client:
     """Every endpoint of one backend, grouped; safe to share between threads.
 
     `timeout` in seconds per request. `transport` replaces the network (see backend.inprocess), and is closed with the
-    client. Every method raises a subclass of BackendError with the backend's own sentence.
+    client. Every method raises a subclass of BackendError with the backend's own sentence. `data_url` is the host of
+    market data, where that is another one. With `real_money` a write needs what it changes to be typed (`confirming`),
+    and raises StateError without.
     """
 
     def __init__(
@@ -27,8 +33,15 @@ class Client:
         credentials: ClientKeys,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
+        *,
+        data_url: str | None = None,
+        real_money: bool = False,
     ) -> None:
-        self._transport = Transport(base_url, credentials, transport=transport, timeout=timeout)
+        self._transport = Transport(base_url, credentials, transport=transport, timeout=timeout, data_url=data_url)
+        self.real_money = real_money
+        self._guard = Guard(self._transport) if real_money else None
+        if self._guard is not None:
+            self._transport.before_write = self._guard.check
         self.portfolios = Portfolios(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.runs = Runs(self._transport)
@@ -36,6 +49,19 @@ class Client:
         self.accounts = Accounts(self._transport)
         self.market = Market(self._transport)
         self.simulation = Simulation(self._transport)
+        self.events = Events(self._transport)
+
+    @contextmanager
+    def confirming(self, typed: str) -> Iterator[None]:
+        """Writes inside the block are confirmed by `typed`: an account's number, or a portfolio's name.
+
+        Only asked for where a write moves real money; elsewhere the block changes nothing.
+        """
+        if self._guard is None:
+            yield
+            return
+        with self._guard.confirming(typed):
+            yield
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,13 +1,16 @@
 """One HTTP exchange with a backend: credentials, time-outs, capped retries of reads, and errors as sentences.
 
 Only GET is ever retried, and only where trying again can help: no connection, 429, 502, 503, 504. Whether a write took
-effect is never guessed (rules.md 2.10).
+effect is never guessed (rules.md 2.10). A redirect is followed once, for GET, where it stays on its host; a write goes
+where it was sent, or nowhere.
 """
 
 import functools
 import random
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +20,9 @@ from typing import Any, Final, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from driftdesk.errors import BackendError, BackendNotFound, InputError, RateLimited, Rejected, Unavailable
+from driftdesk.client.failures import REDIRECTS, asked, failure, may_follow, no_answer, not_followed, redirected_to
+from driftdesk.client.limiter import MAX_WAIT, Limiter, whole_number
+from driftdesk.errors import BackendError, InputError, Unavailable
 from driftdesk.wire.base import Message, read_json
 
 T = TypeVar("T")
@@ -25,8 +30,8 @@ QueryValue = str | int | None
 
 MAX_ATTEMPTS: Final = 4
 FIRST_WAIT: Final = 0.25
-# Nobody waits longer than this for one attempt, whatever the backend asks for (wire/alpaca.md 14).
-MAX_WAIT: Final = 60.0
+# What the data host answers where there is one; everything else is the broker host's (wire/alpaca.md 12).
+DATA_PATH: Final = "/v2/stocks/"
 
 _RETRIED_STATUSES: Final = frozenset(
     {
@@ -61,7 +66,8 @@ class Transport:
 
     Every failure is a BackendError that carries message, status, code and request id: BackendNotFound (404),
     RateLimited (429), Rejected (other 4xx), Unavailable (no answer, or 5xx). Raises InputError for a `base_url` that is
-    no http or https address. `timeout` in seconds.
+    no http or https address. `timeout` in seconds. `data_url` is the host of market data, where that is another one.
+    `before_write(method, path, body)` may refuse a write by raising.
     """
 
     def __init__(
@@ -72,19 +78,15 @@ class Transport:
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
         waiting: Waiting | None = None,
+        data_url: str | None = None,
     ) -> None:
+        self.before_write: Callable[[str, str, str | None], None] | None = None
+        self.is_closed = False
+        self._streams: set[httpx.Response] = set()
         self._waiting = waiting or Waiting()
-        try:
-            address = httpx.URL(base_url.rstrip("/"))
-        except httpx.InvalidURL:
-            address = httpx.URL("")
-        if address.scheme not in ("http", "https") or not address.host:
-            raise InputError(
-                f"The backend's address must look like https://host:port; received {base_url!r}.",
-                field="base_url",
-                received=base_url,
-                allowed="an http or https address",
-            )
+        self._limiter = Limiter()
+        address = _address(base_url)
+        self._data_address = None if data_url is None else str(_address(data_url)).rstrip("/")
         self._http = httpx.Client(
             base_url=address,
             auth=httpx.BasicAuth(keys.key, keys.secret),
@@ -94,13 +96,29 @@ class Transport:
         )
 
     def close(self) -> None:
-        """Close the connections, and an in-process backend with them."""
+        """Close the connections, and an in-process backend with them; whoever reads a stream stops."""
+        self.is_closed = True
+        for answer in tuple(self._streams):
+            _hang_up(answer)
         self._http.close()
 
     def get(self, kind: type[T], path: str, query: Mapping[str, QueryValue] | None = None) -> T:
         """GET `path`, its answer read as `kind`; None values of `query` are left out."""
         params = {name: value for name, value in (query or {}).items() if value is not None}
         return self._read(kind, self._get(path, params))
+
+    def get_as(self, kind: type[T], path: str, media_type: str, read: Callable[[bytes], T]) -> T:
+        """GET `path` as `media_type`, read by `read`; as JSON from a backend that does not speak it, or not as we do.
+
+        `read` raises ValueError for what it cannot read.
+        """
+        answer = self._get(path, {}, accept=f"{media_type}, application/json;q=0.9")
+        if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type:
+            try:
+                return read(answer.content)
+            except ValueError:
+                answer = self._get(path, {})
+        return self._read(kind, answer)
 
     def post(self, kind: type[T], path: str, body: Message, *, idempotency_key: str | None = None) -> T:
         """POST `body`, its answer read as `kind`. Never retried."""
@@ -119,36 +137,93 @@ class Transport:
         """DELETE `path`. Never retried."""
         self._write("DELETE", path)
 
-    def _get(self, path: str, params: Mapping[str, str | int]) -> httpx.Response:
+    @contextmanager
+    def stream(
+        self, path: str, query: Mapping[str, QueryValue], headers: Mapping[str, str], silence: float
+    ) -> Iterator[Iterator[bytes]]:
+        """GET `path` and read the answer as it comes; `silence`: seconds that may pass without a byte.
+
+        Tried once. Raises BackendError as `get` does, also while the answer is read.
+        """
+        if self.is_closed:
+            raise Unavailable(f"The client was closed; {path} cannot be read.")
+        request = self._http.build_request(
+            "GET",
+            self._url(path),
+            params={name: value for name, value in query.items() if value is not None},
+            headers={"Accept": "text/event-stream", "Cache-Control": "no-cache", **headers},
+            timeout=httpx.Timeout(self._http.timeout.connect, read=silence),
+        )
+        try:
+            with closing(self._send(request, stream=True)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise failure(answer)
+                self._streams.add(answer)
+                try:
+                    yield answer.iter_bytes()
+                finally:
+                    self._streams.discard(answer)
+        except httpx.HTTPError as error:
+            raise no_answer(error) from error
+
+    def _get(self, path: str, params: Mapping[str, str | int], *, accept: str | None = None) -> httpx.Response:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             wait = min(MAX_WAIT, FIRST_WAIT * 2 ** (attempt - 1) * (1 + self._waiting.jitter()))
             try:
-                answer = self._http.get(path, params=params)
+                answer = self._look(path, params, {} if accept is None else {"Accept": accept})
             except _RETRIED_FAILURES as error:
-                failure: BackendError = _no_answer(error)
+                problem: BackendError = no_answer(error)
             except httpx.HTTPError as error:
-                raise _no_answer(error) from error
+                raise no_answer(error) from error
             else:
                 if answer.is_success:
                     return answer
-                failure = _failure(answer)
+                problem = failure(answer)
                 if answer.status_code not in _RETRIED_STATUSES:
-                    raise failure
+                    raise problem
                 wait = max(wait, self._asked_wait(answer))
             if attempt < MAX_ATTEMPTS:
                 self._waiting.sleep(wait)
-        raise failure
+        raise problem
+
+    def _look(self, path: str, params: Mapping[str, str | int], headers: Mapping[str, str]) -> httpx.Response:
+        """One GET, and a second one where the first is redirected on its own host."""
+        answer = self._send(self._http.build_request("GET", self._url(path), params=params, headers=headers))
+        if answer.status_code not in REDIRECTS:
+            return answer
+        there = redirected_to(answer)
+        if there is None or not may_follow(answer.request.url, there):
+            raise not_followed(answer)
+        return self._send(self._http.build_request("GET", there, headers=headers))
+
+    def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """Send, once the rate limit of the host lets it pass."""
+        host = request.url.netloc.decode()
+        wait = self._limiter.wait(host, self._waiting.now().timestamp())
+        if wait > 0:
+            self._waiting.sleep(min(MAX_WAIT, wait + self._waiting.jitter()))
+        answer = self._http.send(request, stream=stream)
+        self._limiter.told(host, answer.headers)
+        return answer
+
+    def _url(self, path: str) -> str:
+        return f"{self._data_address}{path}" if self._data_address and path.startswith(DATA_PATH) else path
 
     def _write(
         self, method: str, path: str, text: str | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
+        if self.before_write is not None:
+            self.before_write(method, path, text)
         typed = {"Content-Type": "application/json"} if text is not None else {}
         try:
-            answer = self._http.request(method, path, content=text, headers={**typed, **(headers or {})})
+            answer = self._send(
+                self._http.build_request(method, path, content=text, headers={**typed, **(headers or {})})
+            )
         except httpx.HTTPError as error:
-            raise _no_answer(error) from error
+            raise no_answer(error) from error
         if not answer.is_success:
-            raise _failure(answer)
+            raise failure(answer)
         return answer
 
     def _asked_wait(self, answer: httpx.Response) -> float:
@@ -163,8 +238,8 @@ class Transport:
                 asked = 0.0
         # Every answer of the real backend carries the reset; only a 429 means that it has to be waited for.
         elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            reset = headers.get("X-RateLimit-Reset", "")
-            asked = int(reset) - now if reset.isdecimal() else 0.0
+            reset = whole_number(headers, "X-RateLimit-Reset")
+            asked = 0.0 if reset is None else reset - now
         return max(0.0, min(MAX_WAIT, asked))
 
     @staticmethod
@@ -176,9 +251,10 @@ class Transport:
             field_path = ".".join(map(str, first["loc"])) or "the whole answer"
             problem = f"its field {field_path} is not as documented ({first['msg']})"
         except ValueError:
-            problem = "it is not JSON"
+            problem = "it is not JSON" if answer.content.strip() else "it is empty"
+        taken = "" if answer.request.method == "GET" else " The backend took the request; look before sending it again."
         raise BackendError(
-            f"The answer to {_asked(answer)} cannot be used: {problem}.",
+            f"The answer to {asked(answer)} cannot be used: {problem}.{taken}",
             status=answer.status_code,
             request_id=answer.headers.get("X-Request-ID"),
         )
@@ -189,50 +265,29 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def _address(text: str) -> httpx.URL:
+    try:
+        address = httpx.URL(text.rstrip("/"))
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        raise InputError(
+            f"The backend's address must look like https://host:port; received {text!r}.",
+            field="base_url",
+            received=text,
+            allowed="an http or https address",
+        )
+    return address
+
+
+def _hang_up(answer: httpx.Response) -> None:
+    """End a streamed answer that another thread waits for: closing its socket alone would not wake that thread."""
+    network = answer.extensions.get("network_stream")
+    wire = None if network is None else network.get_extra_info("socket")
+    if wire is not None:
+        with suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
+
+
 def _text(body: Message) -> str:
     return body.model_dump_json(by_alias=True, exclude_none=True)
-
-
-def _asked(answer: httpx.Response) -> str:
-    return f"{answer.request.method} {answer.request.url.path}"
-
-
-def _no_answer(error: httpx.HTTPError) -> Unavailable:
-    request = error.request
-    reason = "it took too long" if isinstance(error, httpx.TimeoutException) else (str(error) or type(error).__name__)
-    doubt = "" if request.method == "GET" else " Whether it took effect is not known; look before trying again."
-    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
-    return Unavailable(f"No answer from {origin} to {request.method} {request.url.path}: {reason}.{doubt}")
-
-
-def _failure(answer: httpx.Response) -> BackendError:
-    """The error for an answer that is not a success, whatever its body looks like (wire/alpaca.md 8.1)."""
-    try:
-        body = read_json(answer.content)
-    except ValueError:
-        body = None
-    said = body if isinstance(body, dict) else {}
-    message = next((text for name in ("message", "error") if isinstance(text := said.get(name), str) and text), None)
-    status = answer.status_code
-    if message is None:
-        message = f"The backend answered {status} {answer.reason_phrase} to {_asked(answer)} and gave no reason."
-    kind: type[BackendError]
-    match status:
-        case HTTPStatus.NOT_FOUND:
-            kind = BackendNotFound
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            kind = RateLimited
-        case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            kind = Unavailable
-        case _ if status >= HTTPStatus.BAD_REQUEST:
-            kind = Rejected
-        case _:
-            kind = BackendError
-    return kind(message, status=status, code=_code(said.get("code")), request_id=answer.headers.get("X-Request-ID"))
-
-
-def _code(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -15,6 +15,7 @@ from driftdesk.figures.book import (
     standing,
     worst_first,
 )
+from driftdesk.figures.decisions import OUTCOMES, decisions_alt, decisions_table
 from driftdesk.figures.drift import Scale, drift_alt, drift_figure, drift_table, near_edge
 from driftdesk.figures.fills import (
     fills_alt,
@@ -32,6 +33,14 @@ from driftdesk.figures.plan import (
     orders_table,
     skipped_table,
 )
+from driftdesk.figures.portfolios import (
+    changes_alt,
+    changes_table,
+    conditions_words,
+    portfolios_alt,
+    portfolios_table,
+)
+from driftdesk.figures.proposal import proposal_alt, proposal_table
 from driftdesk.figures.runs import (
     run_reason,
     runs_alt,
@@ -41,6 +50,7 @@ from driftdesk.figures.runs import (
     timeline_figure,
     timeline_table,
 )
+from driftdesk.figures.subscriptions import subscriptions_alt, subscriptions_table
 from driftdesk.figures.text import (
     count_of,
     csv_text,
@@ -60,6 +70,7 @@ __all__ = [
     "CHART_CONFIG",
     "DARK",
     "LIGHT",
+    "OUTCOMES",
     "Attention",
     "Scale",
     "Theme",
@@ -70,8 +81,13 @@ __all__ = [
     "book_alt",
     "book_figure",
     "book_table",
+    "changes_alt",
+    "changes_table",
+    "conditions_words",
     "count_of",
     "csv_text",
+    "decisions_alt",
+    "decisions_table",
     "drift_alt",
     "drift_figure",
     "drift_table",
@@ -87,8 +103,12 @@ __all__ = [
     "orders_figure",
     "orders_table",
     "percent",
+    "portfolios_alt",
+    "portfolios_table",
     "previewed_alt",
     "previewed_table",
+    "proposal_alt",
+    "proposal_table",
     "refused_table",
     "run_reason",
     "runs_alt",
@@ -98,6 +118,8 @@ __all__ = [
     "signed_points",
     "skipped_table",
     "standing",
+    "subscriptions_alt",
+    "subscriptions_table",
     "symbol_text",
     "theme_of",
     "timeline_alt",

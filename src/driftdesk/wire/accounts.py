@@ -1,4 +1,4 @@
-"""Accounts, trading accounts, positions, assets, portfolio history (wire/alpaca.md 11)."""
+"""Accounts, trading accounts, positions, assets and closes of an account (wire/alpaca.md 11)."""
 
 from typing import Annotated
 
@@ -20,18 +20,36 @@ class Account(Answer):
 
 
 class TradingAccount(Answer):
-    """Money of one account in USD. `cash` includes what open orders reserve; `buying_power` does not."""
+    """Money of one account in USD. `cash` includes what open orders reserve; the buying powers do not.
+
+    Fields that begin with ``last`` are as of the last close, null before an account's first one. `multiplier` is 1 for
+    a cash account: it borrows nothing, so that what it holds is its initial margin.
+    """
 
     id: str
     account_number: str
     status: str
     currency: str = "USD"
+    created_at: WireTime | None = None
     cash: WireDecimal
     equity: WireDecimal
+    portfolio_value: WireDecimal | None = None
     last_equity: WireDecimal
+    multiplier: WireDecimal | None = None
     buying_power: WireDecimal
+    effective_buying_power: WireDecimal | None = None
+    non_marginable_buying_power: WireDecimal | None = None
+    regt_buying_power: WireDecimal | None = None
     long_market_value: WireDecimal
+    short_market_value: WireDecimal | None = None
     position_market_value: WireDecimal | None = None
+    initial_margin: WireDecimal | None = None
+    maintenance_margin: WireDecimal | None = None
+    accrued_fees: WireDecimal | None = None
+    pending_transfer_in: WireDecimal | None = None
+    pending_transfer_out: WireDecimal | None = None
+    pending_reg_taf_fees: WireDecimal | None = None
+    memoposts: WireDecimal | None = None
     cash_withdrawable: WireDecimal | None = None
     cash_transferable: WireDecimal | None = None
     previous_close: WireTime | None = None
@@ -39,21 +57,41 @@ class TradingAccount(Answer):
     last_short_market_value: WireDecimal | None = None
     last_cash: WireDecimal | None = None
     last_initial_margin: WireDecimal | None = None
+    last_maintenance_margin: WireDecimal | None = None
     last_regt_buying_power: WireDecimal | None = None
     last_buying_power: WireDecimal | None = None
     clearing_broker: str | None = None
     balance_asof: str | None = None
     trading_blocked: bool = False
+    transfers_blocked: bool = False
     account_blocked: bool = False
+    trade_suspended_by_user: bool = False
+    shorting_enabled: bool = False
+
+
+class AccountConfiguration(Answer):
+    """What an account may do; `max_margin_multiplier` 1 is a cash account."""
+
+    fractional_trading: bool
+    max_margin_multiplier: WireDecimal
+    no_shorting: bool
+    suspend_trade: bool
+    trade_confirm_email: str
+    ptp_no_exception_entry: bool = False
 
 
 class Position(Answer):
-    """Shares of one symbol held; `qty_available` is less what open sell orders reserve."""
+    """Shares of one symbol held; `qty_available` is less what open sell orders reserve.
+
+    Fields that end in ``plpc`` and `change_today` are fractions: 0.05 is 5 %. Intraday compares with the last close,
+    and with the price paid for what was bought since.
+    """
 
     asset_id: str
     symbol: str
     exchange: str = ""
     asset_class: str = "us_equity"
+    asset_marginable: bool | None = None
     avg_entry_price: WireDecimal
     qty: WireDecimal
     qty_available: WireDecimal | None = None
@@ -62,8 +100,11 @@ class Position(Answer):
     cost_basis: WireDecimal
     current_price: WireDecimal | None = None
     lastday_price: WireDecimal | None = None
+    change_today: WireDecimal | None = None
     unrealized_pl: WireDecimal | None = None
     unrealized_plpc: WireDecimal | None = None
+    unrealized_intraday_pl: WireDecimal | None = None
+    unrealized_intraday_plpc: WireDecimal | None = None
 
 
 class BulkPositions(Answer):
@@ -88,18 +129,22 @@ class Asset(Answer):
     name: str = ""
     status: str = "active"
     tradable: bool
-    marginable: bool = True
+    marginable: bool = False
     shortable: bool = False
     easy_to_borrow: bool = False
     fractionable: bool
+    attributes: WireList[str] = ()
 
 
 class EquityPoint(Answer):
-    """One session: equity and cash at its close, `flow` the net money that came in (USD)."""
+    """One session: equity and cash at its close, `flow` the net money that came in (USD).
+
+    `cash` is None where the backend does not tell it.
+    """
 
     date: str
     equity: WireDecimal
-    cash: WireDecimal
+    cash: WireDecimal | None = None
     flow: WireDecimal
 
 

@@ -37,7 +37,8 @@ def _in_utc(value: datetime) -> datetime:
         raise PydanticCustomError("time", "must be a time between the years 1 and 9999 UTC") from None
 
 
-def _write_time(value: datetime) -> str:
+def write_time(value: datetime) -> str:
+    """An instant as it stands on the wire: ISO 8601 in UTC."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -65,7 +66,7 @@ WireDecimal = Annotated[
 WireTime = Annotated[
     datetime,
     AfterValidator(_in_utc),
-    PlainSerializer(_write_time, return_type=str, when_used="json"),
+    PlainSerializer(write_time, return_type=str, when_used="json"),
 ]
 # A JSON whole number of 32 bits; true and false are not numbers here.
 WireInt = Annotated[int, BeforeValidator(_refuse_bool), AfterValidator(_in_range)]

@@ -1,13 +1,17 @@
 """Runs (seed 000, rules.md 5.5 and 7)."""
 
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
-from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
+from driftdesk.wire.base import NIL_UUID, Answer, Message, WireDecimal, WireList, WireTime
 from driftdesk.wire.orders import Order, SkippedOrder
 from driftdesk.wire.portfolios import Condition, Weight
+
+
+def _null_is_nil(value: Any) -> Any:
+    return NIL_UUID if value is None else value
 
 
 class RunStatus(StrEnum):
@@ -73,7 +77,8 @@ class Run(Answer):
     status: Annotated[RunStatus | str, Field(union_mode="left_to_right")]
     reason: str | None = None
     account_id: str
-    portfolio_id: str
+    # What a one-off run carries on the real API is not documented; null is read as ours writes it.
+    portfolio_id: Annotated[str, BeforeValidator(_null_is_nil)]
     weights: WireList[Weight]
     orders: WireList[Order] = ()
     failed_orders: WireList[Order] = ()
@@ -103,7 +108,10 @@ class CreateRun(Message):
     weights: tuple[Weight, ...] | None = None
     amount: WireDecimal | None = None
     # Ours, with weights only: the bands that a one-off run is planned with.
-    rebalance_conditions: tuple[Condition, ...] | None = None
+    rebalance_conditions: Annotated[
+        tuple[Condition, ...] | None,
+        Field(validation_alias=AliasChoices("rebalance_conditions", "rebalancing_conditions")),
+    ] = None
     preview_hash: str | None = None
     # The previewed lines are needed when inputs moved: orders that stay within max_change_percent go ahead.
     preview_orders: tuple[PlannedLine, ...] | None = None

@@ -1,14 +1,20 @@
-"""A service that records what the API asked of it and answers as told, and a client of the API in front of it."""
+"""A service that records what the API asked of it and answers as told, and a client of the API in front of it; and
+whole worlds, for the sentences of the seed."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from seed_world import World, at
 
 from driftdesk.backend.api import Credentials, create_app
+from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.inprocess import InProcessTransport
+from driftdesk.backend.opening import make_feed, open_service
 from driftdesk.errors import StateError
 from driftdesk.wire.market import Clock
 
@@ -59,3 +65,39 @@ def anonymous(service: FakeService) -> Iterator[httpx.Client]:
 def http(anonymous: httpx.Client) -> httpx.Client:
     anonymous.auth = httpx.BasicAuth("key", "secret")
     return anonymous
+
+
+@pytest.fixture(scope="session")
+def feed() -> PriceFeed:
+    return make_feed()
+
+
+@contextmanager
+def opened(path: Path, feed: PriceFeed, start: str) -> Iterator[World]:
+    service = open_service(path, feed, start=at(start), seed=1, durable=False)
+    transport = InProcessTransport(create_app(service, Credentials("key", "secret")))
+    # A year of the clock may take longer than a client waits by itself.
+    client = httpx.Client(base_url="http://desk", transport=transport, auth=("key", "secret"), timeout=None)
+    with closing(service), client:
+        world = World(client, service)
+        world.price(SPY="100", TLT="50", GLD="200")
+        yield world
+
+
+@pytest.fixture
+def open_world(feed: PriceFeed, tmp_path: Path) -> Iterator[Callable[[str], World]]:
+    """Open a world at an instant, as in ``open_world("2026-03-11 10:00")``."""
+    with ExitStack() as stack:
+        yield lambda start: stack.enter_context(opened(tmp_path / "world.db", feed, start))
+
+
+@pytest.fixture
+def world(open_world: Callable[[str], World]) -> World:
+    return open_world("2026-03-11 10:00")
+
+
+@pytest.fixture(scope="module")
+def untouched(feed: PriceFeed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One world for the requests that change nothing."""
+    with opened(tmp_path_factory.mktemp("untouched") / "world.db", feed, "2026-03-11 10:00") as world:
+        yield world

@@ -1,4 +1,4 @@
-"""Accounts, positions, orders, clock, calendar and prices as the API tells them (rules.md 1, 8.3).
+"""Accounts, positions, orders, assets, clock and calendar as the API tells them (rules.md 1, 8.3).
 
 Wednesday 11 March 2026, 10:00 New York; SPY 100, TLT 50.
 """
@@ -14,11 +14,12 @@ from driftdesk.backend.service import Service
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.errors import InputError, NotFound
-from driftdesk.wire.simulation import SetPrices
+from driftdesk.wire.simulation import CreateAccount, Deposit, SetPrices
 
 OpenAccount = Callable[..., str]
 PassTime = Callable[..., None]
 TEN = datetime(2026, 3, 11, 10, 0, tzinfo=NEW_YORK)
+THURSDAY_10AM = TEN + timedelta(days=1)
 
 
 def send(service: Service, account: str, name: str, at: datetime, side: str = "buy", quantity: str = "1") -> None:
@@ -38,6 +39,82 @@ def test_the_money_of_an_account(service: Service, open_account: OpenAccount) ->
         money.long_market_value,
         money.buying_power,
     ]
+
+
+def test_a_cash_account_spends_what_it_has(service: Service, open_account: OpenAccount, pass_time: PassTime) -> None:
+    """1,000 USD and 5 SPY at 100 close at 1,500; on Thursday 200 come in and an open buy of 300 leaves 900 to spend."""
+    account = open_account("1000.00", SPY="5")
+    pass_time(to=THURSDAY_10AM)
+    service.deposit(Deposit(account_id=account, amount=Decimal(200)))
+    send(service, account, "buy", THURSDAY_10AM, quantity="3")
+    money = service.trading_account(account).model_dump(mode="json")
+    spendable = "buying_power effective_buying_power non_marginable_buying_power regt_buying_power cash_withdrawable"
+    expected = {
+        **dict.fromkeys([*spendable.split(), "cash_transferable"], "900"),
+        "cash": "1200",
+        "equity": "1700",
+        "portfolio_value": "1700",
+        "multiplier": "1",
+        "initial_margin": "500",
+        "maintenance_margin": "0",
+        "short_market_value": "0",
+        "last_equity": "1500",
+        "last_cash": "1000",
+        "last_buying_power": "1000",
+        "last_regt_buying_power": "1000",
+        "last_long_market_value": "500",
+        "last_initial_margin": "500",
+        "last_short_market_value": "0",
+        "previous_close": "2026-03-11T20:00:00Z",
+        "balance_asof": "2026-03-11",
+        "created_at": "2026-03-11T14:00:00Z",
+    }
+    assert expected == {name: money[name] for name in expected}
+
+
+def test_an_account_without_a_close_has_no_last_values(service: Service, open_account: OpenAccount) -> None:
+    """But the exchange has one: Tuesday's."""
+    money = service.trading_account(open_account("10.00"))
+    assert (None, None, None) == (money.last_cash, money.last_long_market_value, money.balance_asof)
+    assert (Decimal(10), datetime(2026, 3, 10, 16, tzinfo=NEW_YORK)) == (money.last_equity, money.previous_close)
+
+
+def test_every_account_trades_its_own_money(service: Service, open_account: OpenAccount) -> None:
+    """Fractions yes, margin and short sales no."""
+    what = service.account_configuration(open_account("0.00"))
+    assert (True, Decimal(1), True) == (what.fractional_trading, what.max_margin_multiplier, what.no_shorting)
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({}, "Alder Growth, Birch Growth, Cedar Income"),
+        ({"descending": True}, "Cedar Income, Birch Growth, Alder Growth"),
+        ({"query": "growth"}, "Alder Growth, Birch Growth"),
+        ({"query": "GROWTH bir"}, "Birch Growth"),
+        ({"query": "DD0000003"}, "Cedar Income"),
+        ({"query": "%"}, ""),
+        ({"created_after": TEN}, "Birch Growth, Cedar Income"),
+        ({"created_before": TEN + timedelta(minutes=2)}, "Alder Growth, Birch Growth"),
+        ({"created_after": TEN, "created_before": TEN + timedelta(minutes=2)}, "Birch Growth"),
+        ({"statuses": ["ACTIVE", "LIMITED"], "query": "income"}, "Cedar Income"),
+        ({"statuses": ["LIMITED"]}, ""),
+    ],
+)
+def test_accounts_are_found(service: Service, pass_time: PassTime, filters: dict[str, object], names: str) -> None:
+    """Opened a minute apart; every word counts, as letters, and both instants are excluded."""
+    for name in ("Alder Growth", "Birch Growth", "Cedar Income"):
+        service.simulate_account(CreateAccount(name=name, cash=Decimal(1)))
+        pass_time(minutes=1)
+    assert names == ", ".join(account.name for account in service.list_accounts(**filters))  # type: ignore[arg-type]
+
+
+def test_one_account_is_told_as_in_the_list(service: Service, open_account: OpenAccount, pass_time: PassTime) -> None:
+    """Before its first close and after it."""
+    account = open_account("10.00", SPY="1")
+    assert [service.get_account(account)] == service.list_accounts()
+    pass_time(to=THURSDAY_10AM)
+    assert [service.get_account(account)] == service.list_accounts()
 
 
 def test_last_equity_is_that_of_the_last_close(
@@ -130,6 +207,7 @@ def test_what_is_unknown_is_not_found(service: Service, open_account: OpenAccoun
         lambda: service.positions("none"),
         lambda: service.list_orders("none"),
         lambda: service.equity_history("none"),
+        lambda: service.account_configuration("none"),
         lambda: service.get_asset("NOSUCH"),
         lambda: service.position(account, "TLT"),
     ):
@@ -142,6 +220,29 @@ def test_an_asset_is_found_by_symbol_and_by_id(service: Service) -> None:
     spy = service.get_asset("spy")
     assert spy == service.get_asset(spy.id)
     assert spy in service.list_assets()
+
+
+@pytest.mark.parametrize(
+    ("filters", "symbols"),
+    [
+        ({"exchange": "NYSE"}, {"JPM", "XOM", "JNJ"}),
+        ({"exchange": "OTC"}, set()),
+        ({"status": "active", "exchange": "NYSE"}, {"JPM", "XOM", "JNJ"}),
+        ({"status": "all", "exchange": "NYSE"}, {"JPM", "XOM", "JNJ"}),
+        ({"status": "inactive"}, set()),
+        ({"asset_class": "crypto"}, set()),
+        ({"attributes": ["ptp_no_exception"]}, set()),
+    ],
+)
+def test_assets_are_filtered(service: Service, filters: dict[str, object], symbols: set[str]) -> None:
+    """All are active shares and funds without attributes; three are listed on the NYSE."""
+    assert symbols == {asset.symbol for asset in service.list_assets(**filters)}  # type: ignore[arg-type]
+
+
+def test_an_asset_is_bought_with_cash(service: Service) -> None:
+    """There is no margin here and nobody lends."""
+    spy = service.get_asset("SPY")
+    assert (False, False, False) == (spy.marginable, spy.shortable, spy.easy_to_borrow)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +275,44 @@ def test_the_clock_knows_the_next_open_and_close(
     )
 
 
+@pytest.mark.parametrize(
+    ("day", "hour", "expected"),
+    [
+        pytest.param(11, 10, (True, "core", (11, 16, 0)), id="in the session"),
+        pytest.param(11, 17, (True, "closed", (12, 9, 30)), id="after the close"),
+        pytest.param(14, 12, (False, "closed", (16, 9, 30)), id="on a Saturday"),
+    ],
+)
+def test_the_newer_clock_tells_the_phase(
+    service: Service, pass_time: PassTime, day: int, hour: int, expected: tuple[bool, str, tuple[int, int, int]]
+) -> None:
+    """And until when it lasts; March 2026 in New York."""
+    pass_time(to=datetime(2026, 3, day, hour, tzinfo=NEW_YORK))
+    (clock,) = service.market_clocks().clocks
+    is_market_day, phase, until = expected
+    assert (is_market_day, phase, datetime(2026, 3, *until, tzinfo=NEW_YORK)) == (
+        clock.is_market_day,
+        clock.phase,
+        clock.phase_until,
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days"),
+    [
+        pytest.param("2026-11-27", "2026-12-01", "25 > 27, 27 > 30, 30 > 1", id="over Thanksgiving"),
+        pytest.param("2026-11-28", "2026-11-29", "", id="a weekend"),
+        pytest.param("2026-10-12", "2026-10-13", "9 > 13, 12 > 13", id="Columbus Day"),
+    ],
+)
+def test_the_calendar_goes_by_settlement_too(service: Service, start: str, end: str, days: str) -> None:
+    """Which sessions settle from start to end: the day of the trade and the day on which it settles."""
+    found = service.calendar(date.fromisoformat(start), date.fromisoformat(end), by_settlement=True)
+    assert days == ", ".join(
+        f"{date.fromisoformat(day.date).day} > {date.fromisoformat(day.settlement_date or '').day}" for day in found
+    )
+
+
 def test_the_calendar_lists_sessions_with_their_hours(service: Service) -> None:
     """Thanksgiving week of 2026: no Thursday, and 13:00 on Friday; both ends are included."""
     days = service.calendar(date(2026, 11, 25), date(2026, 11, 30))
@@ -181,6 +320,7 @@ def test_the_calendar_lists_sessions_with_their_hours(service: Service) -> None:
         (day.date, day.close) for day in days
     ]
     assert {"09:30"} == {day.open for day in days}
+    assert ["2026-11-27", "2026-11-30", "2026-12-01"] == [day.settlement_date for day in days]
     assert "2026-03-11" == service.calendar(None, None)[0].date
 
 

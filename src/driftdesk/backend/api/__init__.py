@@ -4,10 +4,23 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Response
 
-from driftdesk.backend.api import accounts, errors, market, rebalancing, simulation
+from driftdesk.backend.api import (
+    accounts,
+    activities,
+    errors,
+    events,
+    history,
+    holdings,
+    market,
+    prices,
+    rebalancing,
+    simulation,
+)
 from driftdesk.backend.api.auth import Credentials
 from driftdesk.backend.api.documentation import add_documentation
 from driftdesk.backend.api.edge import Edge
+from driftdesk.backend.api.limits import RateLimits
+from driftdesk.backend.api.stream import Streams
 
 if TYPE_CHECKING:
     from driftdesk.backend.service import Service
@@ -30,8 +43,12 @@ class _DocumentedApp(FastAPI):
         return self.openapi_schema or {}
 
 
-def create_app(service: "Service", credentials: Credentials) -> FastAPI:
-    """The ASGI app that serves `service` to the holder of `credentials`; needs no lifespan."""
+def create_app(service: "Service", credentials: Credentials, *, rate_limit: int | None = None) -> FastAPI:
+    """The ASGI app that serves `service` to the holder of `credentials`; needs no lifespan.
+
+    `rate_limit`: requests a minute for each key, None to tell of a limit and refuse nothing. A server that shuts down
+    first calls `app.state.streams.close()`, or it waits for streams of events to end.
+    """
     app = _DocumentedApp(
         title="driftdesk",
         summary="Portfolios, drift, runs and a simulated exchange, compatible with the rebalancing API.",
@@ -41,9 +58,11 @@ def create_app(service: "Service", credentials: Credentials) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(Edge, credentials=credentials)
+    app.state.streams = Streams()
+    app.add_middleware(Edge, credentials=credentials, limits=RateLimits(rate_limit))
     errors.register(app)
-    for module in (rebalancing, accounts, market, simulation):
+    # Positions and activities of all accounts before accounts: their paths would be read as the id of one.
+    for module in (rebalancing, activities, holdings, accounts, history, market, prices, events, simulation):
         app.include_router(module.router)
     add_documentation(app)
     app.add_api_route("/health", _health, summary="Whether the backend answers", tags=["health"])

@@ -28,6 +28,7 @@ REFUSALS: Final[dict[int | str, dict[str, object]]] = {
         (409, "Try again: something else is in the way, or the preview no longer stands."),
         (415, "The body was not sent as application/json."),
         (422, "A rule forbids it, or the moment is wrong."),
+        (429, "Too many requests within a minute: wait as many seconds as Retry-After says."),
         (500, "The backend failed."),
     )
 }

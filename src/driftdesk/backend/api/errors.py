@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from driftdesk.backend.api.findings import sentence
 from driftdesk.errors import (
@@ -22,6 +23,8 @@ from driftdesk.errors import (
     StateError,
 )
 from driftdesk.wire.errors import ErrorBody
+
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 INTERNAL_MESSAGE: Final = "The backend failed to answer; its log says why under the request id of this answer."
 
@@ -84,12 +87,25 @@ async def _on_overflow(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     asked = f"{request.method} {request.url.path}"
+    headers = error.headers
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             message, n = f"There is no {asked}; /docs lists the paths.", 1
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "another method")
-            message, n = f"{asked} is not offered; this path takes {allowed}.", 0
+            headers = {"Allow": _allowed_methods(request)}
+            message, n = f"{asked} is not offered; this path takes {headers['Allow']}.", 0
         case _:
             message, n = str(error.detail), 0
-    return error_response(error.status_code, message, n=n, headers=error.headers)
+    return error_response(error.status_code, message, n=n, headers=headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """What the path takes; the framework itself names only the methods of the first route that has the path."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    # What is mounted are files.
+    return ", ".join(found) or "GET"

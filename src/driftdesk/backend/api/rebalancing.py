@@ -18,10 +18,12 @@ from driftdesk.backend.api.answers import (
     service_of,
 )
 from driftdesk.backend.api.exact import ExactRoute
+from driftdesk.engine.decision import Outcome
+from driftdesk.engine.plan import RunType
 from driftdesk.errors import InputError, NotFound, StateError
 from driftdesk.wire.decisions import DecisionPage
-from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, UpdatePortfolio
-from driftdesk.wire.runs import CreateRun, Run, RunPage
+from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, PortfolioStatus, UpdatePortfolio
+from driftdesk.wire.runs import CreateRun, Run, RunPage, RunStatus
 from driftdesk.wire.subscriptions import CreateSubscription, Subscription, SubscriptionPage
 
 PORTFOLIOS = "/v1/rebalancing/portfolios"
@@ -43,7 +45,7 @@ async def list_portfolios(
     description: str | None = None,
     symbol: str | None = None,
     portfolio_id: str | None = None,
-    status: str | None = None,
+    status: PortfolioStatus | None = None,
 ) -> Response:
     return answer_list(
         service_of(request).list_portfolios(
@@ -134,8 +136,8 @@ async def create_run(request: Request, body: CreateRun, key: IdempotencyKey = No
 async def list_runs(
     request: Request,
     account_id: str | None = None,
-    run_type: Annotated[str | None, Query(alias="type")] = None,
-    status: str | None = None,
+    run_type: Annotated[RunType | None, Query(alias="type")] = None,
+    status: RunStatus | None = None,
     limit: Limit = 100,
     page_token: PageToken = None,
 ) -> Response:
@@ -166,7 +168,7 @@ async def list_decisions(  # noqa: PLR0913 - four filters and a page
     account_id: str | None = None,
     portfolio_id: str | None = None,
     session: date | None = None,
-    outcome: str | None = None,
+    outcome: Outcome | None = None,
     limit: Limit = 100,
     page_token: PageToken = None,
 ) -> Response:

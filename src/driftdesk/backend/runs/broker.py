@@ -1,6 +1,7 @@
 """What runs know of a broker: submit, find by client order id, cancel. Nothing else (architecture.md)."""
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,10 +43,13 @@ class BrokerOrder:
 class Broker(Protocol):
     """Where a run's orders go. `grace`: how long an order that was sent may be missing from `find`.
 
-    `submit` raises BackendError (Unavailable) when it is not known whether the order arrived.
+    Orders are submitted inside `sending`, in which a broker may gather them; it has them once that ends. `submit`
+    raises BackendError (Unavailable) when it is not known whether the order arrived.
     """
 
     grace: timedelta
+
+    def sending(self) -> AbstractContextManager[None]: ...
 
     def submit(self, request: OrderRequest, now: datetime) -> BrokerOrder: ...
 

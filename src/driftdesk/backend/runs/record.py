@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from driftdesk.backend.rows import order_message
+from driftdesk.backend.events.outbox import note_run
+from driftdesk.backend.rows import order_message, orders_with_assets
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.runs.states import LineState, check_transition
 from driftdesk.backend.store.tables import (
@@ -24,6 +25,7 @@ from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.money import ZERO
 from driftdesk.translate import from_skipped, to_conditions, to_options, to_planned, to_targets
 from driftdesk.wire.base import Message
+from driftdesk.wire.events import EventType
 from driftdesk.wire.orders import Order
 from driftdesk.wire.orders import SkippedOrder as WireSkip
 from driftdesk.wire.portfolios import Condition, Weight
@@ -33,6 +35,11 @@ from driftdesk.wire.runs import PlannedLine, RunOptions, RunStatus
 FAILURES_BEFORE_HOLD: Final = 3
 # Orders may move this many percent from their preview unless the request says otherwise (rules.md 6.6).
 DEFAULT_MAX_CHANGE: Final = Decimal(5)
+
+# Built once: every move of every run uses them.
+_CHANGE: Final = update(runs).where(runs.c.id == bindparam("run"))
+_EVENT: Final = insert(run_events)
+_LINES: Final = select(run_lines).where(run_lines.c.run_id == bindparam("run")).order_by(run_lines.c.line)
 
 
 class OrderLists(Message):
@@ -63,9 +70,7 @@ def excluded_of(run: Row) -> frozenset[Symbol]:
 
 def lines_of(connection: Connection, run_id: str) -> list[Row]:
     """The run's lines in the order of sending."""
-    return list(
-        connection.execute(select(run_lines).where(run_lines.c.run_id == run_id).order_by(run_lines.c.line)).mappings()
-    )
+    return list(connection.execute(_LINES, {"run": run_id}).mappings())
 
 
 def set_status(
@@ -73,7 +78,9 @@ def set_status(
 ) -> None:
     """Move the run along the transition table, with an event; StateError where the table has no such move."""
     check_transition(run["status"], status)
-    connection.execute(update(runs).where(runs.c.id == run["id"]).values(status=status, updated_at=now, **values))
+    changed = {**values, "status": status, "updated_at": now}
+    connection.execute(_CHANGE, {"run": run["id"], **changed})
+    note_run(connection, EventType.RUN_STATUS_CHANGED, {**run, **changed}, now)
     add_event(connection, run["id"], now, status, values.get("phase"), text)
 
 
@@ -81,16 +88,7 @@ def add_event(
     connection: Connection, run_id: str, now: datetime, status: str, phase: str | None = None, text: str = ""
 ) -> None:
     """Record what happened to a run."""
-    connection.execute(insert(run_events).values(run_id=run_id, at=now, status=status, phase=phase, text=text))
-
-
-def set_line(connection: Connection, line: Row, state: LineState, **values: Any) -> None:
-    """Set where a line stands."""
-    connection.execute(
-        update(run_lines)
-        .where(run_lines.c.run_id == line["run_id"], run_lines.c.line == line["line"])
-        .values(state=state, **values)
-    )
+    connection.execute(_EVENT, {"run_id": run_id, "at": now, "status": status, "phase": phase, "text": text})
 
 
 def store_plan(connection: Connection, run_id: str, planned: tuple[PlannedOrder, ...]) -> None:
@@ -143,9 +141,14 @@ def order_lists(connection: Connection, run_id: str) -> OrderLists:
     """The run's orders and failed orders as they stand, in the order of sending."""
     rows = (
         connection.execute(
-            select(orders, run_lines.c.state)
-            .join(run_lines, orders.c.client_order_id == run_lines.c.client_order_id)
-            .where(run_lines.c.run_id == run_id)
+            orders_with_assets(run_lines.c.state)
+            # An order is named within its account; both names together also find it by an index.
+            .join(runs, runs.c.account_id == orders.c.account_id)
+            .join(
+                run_lines,
+                (run_lines.c.run_id == runs.c.id) & (run_lines.c.client_order_id == orders.c.client_order_id),
+            )
+            .where(runs.c.id == run_id)
             .order_by(run_lines.c.line)
         )
         .mappings()
@@ -160,7 +163,7 @@ def order_lists(connection: Connection, run_id: str) -> OrderLists:
 def write_order_list(connection: Connection, run_id: str) -> None:
     """Keep the final orders with the run, so that a list of runs reads one table (rules.md 7.3)."""
     text = order_lists(connection, run_id).model_dump_json()
-    connection.execute(update(runs).where(runs.c.id == run_id).values(order_list=text))
+    connection.execute(_CHANGE, {"run": run_id, "order_list": text})
 
 
 def planned_order(line: Row) -> PlannedOrder:

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from driftdesk.backend.runs import record
 from driftdesk.backend.runs.broker import Broker, BrokerOrder, OrderRequest
+from driftdesk.backend.runs.lines import set_lines, set_states
 from driftdesk.backend.runs.states import ENDED_LINES, LineState, Phase
 from driftdesk.backend.store.tables import runs
 from driftdesk.backend.store.types import Row
-from driftdesk.backend.world import World
+from driftdesk.backend.world import Market, World
 from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, spendable_now, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
 from driftdesk.engine.schedule import Session
@@ -30,6 +32,7 @@ from driftdesk.wire.runs import RunStatus
 # Columns with nine decimals hold no more, in USD or in shares.
 _LARGEST_ORDER: Final = Decimal(9_000_000_000)
 _NOT_FILLED: Final = "The session closed before every order was filled."
+_CHANGE: Final = update(runs).where(runs.c.id == bindparam("run"))
 
 # A row of the runs table, or one with the changes of this step laid over it.
 Run = Row
@@ -44,13 +47,19 @@ class Send:
     request: OrderRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """What a step needs besides the run: the open transaction, the instant, and the name of this tick."""
 
+    world: World
     connection: Connection
     now: datetime
     tick_id: str
+
+    @cached_property
+    def market(self) -> Market:
+        """Every asset's quote, read once for all runs of the tick."""
+        return self.world.market(self.connection, self.now)
 
 
 class Stepper:
@@ -111,8 +120,8 @@ class Stepper:
         There is no plan where the orders moved further than the preview allows (rules.md 6.6).
         """
         request, excluded = record.plan_request(run, self.world.min_notional), record.excluded_of(run)
-        market = self.world.market(moment.connection, moment.now)
-        snapshot = self.world.snapshot(moment.connection, run["account_id"], request.targets.symbols, market, excluded)
+        account, symbols = run["account_id"], request.targets.symbols
+        snapshot = self.world.snapshot(moment.connection, account, symbols, moment.market, excluded)
         cash = snapshot.cash - snapshot.reserved_cash
         plan = plan_orders(snapshot, request)
         _check_size(plan)
@@ -129,19 +138,21 @@ class Stepper:
         return None, f"The orders moved too far from the preview ({told}); preview again and create a new run.", cash
 
     def _observe(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[Row]:
-        for line in record.lines_of(moment.connection, run["id"]):
-            order = found.get(line["client_order_id"])
-            if order is None or line["state"] not in (LineState.SUBMITTING, LineState.SUBMITTED):
-                continue
-            if not order.final:
-                state = LineState.SUBMITTED
-            elif order.status is OrderStatus.FILLED or order.filled_quantity > ZERO:
-                state = LineState.FILLED
-            else:
-                state = LineState.FAILED
-            if state != line["state"]:
-                record.set_line(moment.connection, line, state)
-        return record.lines_of(moment.connection, run["id"])
+        lines = record.lines_of(moment.connection, run["id"])
+        seen = [self._seen(line, found.get(line["client_order_id"])) for line in lines]
+        moved = [(line, state) for line, state in zip(lines, seen, strict=True) if state != line["state"]]
+        set_lines(moment.connection, [line for line, _ in moved], [{"state": state} for _, state in moved])
+        return [{**line, "state": state} for line, state in zip(lines, seen, strict=True)]
+
+    def _seen(self, line: Row, order: BrokerOrder | None) -> LineState:
+        """Where the line stands, by what the broker says of its order."""
+        state = LineState(line["state"])
+        if order is None or state not in (LineState.SUBMITTING, LineState.SUBMITTED):
+            return state
+        if not order.final:
+            return LineState.SUBMITTED
+        filled = order.status is OrderStatus.FILLED or order.filled_quantity > ZERO
+        return LineState.FILLED if filled else LineState.FAILED
 
     def _progress(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         lost = [line for line in lines if self._lost(moment, line)]
@@ -174,44 +185,39 @@ class Stepper:
 
     def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         connection = moment.connection
-        request, excluded = record.plan_request(run, self.world.min_notional), record.excluded_of(run)
-        market = self.world.market(connection, moment.now)
-        snapshot = self.world.snapshot(connection, run["account_id"], request.targets.symbols, market, excluded)
         proceeds = sum((line["notional"] for line in lines if line["side"] == Side.SELL), ZERO)
-        buys = tuple(record.planned_order(line) for line in lines if line["side"] == Side.BUY)
-        short = run["planned_cash"] + proceeds - (snapshot.cash - snapshot.reserved_cash)
+        planned = [line for line in lines if line["side"] == Side.BUY]
+        buys = tuple(map(record.planned_order, planned))
+        short = run["planned_cash"] + proceeds - self.world.free_cash(connection, run["account_id"])
         skips: tuple[SkippedOrder, ...] = ()
         if short > ZERO:
             try:
-                spendable = spendable_now(snapshot, request)
+                buys, skips = trim_buys(buys, self._spendable(moment, run), self.world.min_notional)
             except DriftdeskError as problem:
                 return self._end(moment, run, RunStatus.ERROR, f"The buys cannot be sized any more: {problem}")
-            buys, skips = trim_buys(buys, spendable, self.world.min_notional)
         note = f"There is {format_decimal(short)} USD less cash than planned." if short > ZERO else ""
-        connection.execute(
-            update(runs)
-            .where(runs.c.id == run["id"])
-            .values(phase=Phase.BUYS, updated_at=moment.now, skipped=record.dump_skips(skips, run["skipped"]))
-        )
+        begun = {"phase": Phase.BUYS, "skipped": record.dump_skips(skips, run["skipped"])}
+        connection.execute(_CHANGE, {"run": run["id"], "updated_at": moment.now, **begun})
         record.add_event(connection, run["id"], moment.now, RunStatus.IN_PROGRESS, Phase.BUYS, note)
         sizes = {order.line: order.notional for order in buys}
-        for line in lines:
-            if line["side"] == Side.BUY:
-                size = sizes.get(line["line"])
-                state = LineState.PLANNED if size is not None else LineState.SKIPPED
-                record.set_line(connection, line, state, sent_notional=size)
-        bought = {**run, "phase": Phase.BUYS}
-        fresh = record.lines_of(connection, run["id"])
-        sends = self._mark(moment, bought, [line for line in fresh if line["state"] == LineState.PLANNED])
-        return sends or self._progress(moment, bought, fresh)
+        sized = [{"sent_notional": sizes.get(line["line"])} for line in planned]
+        left_out = [line for line in planned if line["line"] not in sizes]
+        set_states(connection, left_out, LineState.SKIPPED)
+        planned = set_lines(connection, planned, sized)
+        bought = {**run, **begun}
+        sends = self._mark(moment, bought, [line for line in planned if line["line"] in sizes])
+        return sends or self._progress(moment, bought, record.lines_of(connection, run["id"]))
+
+    def _spendable(self, moment: Moment, run: Run) -> Decimal:
+        request, excluded = record.plan_request(run, self.world.min_notional), record.excluded_of(run)
+        account, symbols = run["account_id"], request.targets.symbols
+        return spendable_now(self.world.snapshot(moment.connection, account, symbols, moment.market, excluded), request)
 
     def _mark(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
-        for line in lines:
-            record.set_line(
-                moment.connection, line, LineState.SUBMITTING, marked_by=moment.tick_id, marked_at=moment.now
-            )
-        if lines:
-            self._look_again(moment, run, moment.now)
+        if not lines:
+            return []
+        set_states(moment.connection, lines, LineState.SUBMITTING, marked_by=moment.tick_id, marked_at=moment.now)
+        self._look_again(moment, run, moment.now)
         return [Send(run["id"], line["line"], record.order_request(run, line)) for line in lines]
 
     def _complete(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
@@ -254,12 +260,10 @@ class Stepper:
     def _wind_down(self, moment: Moment, run: Run, lines: Sequence[Row]) -> None:
         """After the end: cancel what is still open, drop what was never sent, write the order list."""
         connection, now = moment.connection, moment.now
-        open_lines = []
-        for line in lines:
-            if line["state"] == LineState.PLANNED or self._lost(moment, line):
-                record.set_line(connection, line, LineState.DROPPED)
-            elif line["state"] in (LineState.SUBMITTING, LineState.SUBMITTED):
-                open_lines.append(line)
+        dropped = [line for line in lines if line["state"] == LineState.PLANNED or self._lost(moment, line)]
+        set_states(connection, dropped, LineState.DROPPED)
+        under_way = (LineState.SUBMITTING, LineState.SUBMITTED)
+        open_lines = [line for line in lines if line["state"] in under_way and line not in dropped]
         if open_lines:
             for line in open_lines:
                 self.broker.cancel(run["account_id"], line["client_order_id"], now)
@@ -268,11 +272,11 @@ class Stepper:
         if run["status"] == RunStatus.COMPLETED_ADJUSTED:
             record.set_status(connection, run, RunStatus.COMPLETED_SUCCESS, now, reason=run["reason"], due_at=None)
         else:
-            connection.execute(update(runs).where(runs.c.id == run["id"]).values(due_at=None, updated_at=now))
+            connection.execute(_CHANGE, {"run": run["id"], "due_at": None, "updated_at": now})
         record.write_order_list(connection, run["id"])
 
     def _look_again(self, moment: Moment, run: Run, at: datetime) -> None:
-        moment.connection.execute(update(runs).where(runs.c.id == run["id"]).values(due_at=at))
+        moment.connection.execute(_CHANGE, {"run": run["id"], "due_at": at})
 
 
 def _check_size(plan: Plan) -> None:

@@ -9,17 +9,23 @@ at the broker by its client order id, adopted when found and sent again when abs
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from driftdesk.backend.runs import record
+from driftdesk.backend.runs.broker import BrokerOrder
+from driftdesk.backend.runs.lines import lines_under_way, set_sent
 from driftdesk.backend.runs.states import LineState
 from driftdesk.backend.runs.step import Moment, Send, Stepper
-from driftdesk.backend.store.tables import run_lines, runs
+from driftdesk.backend.store.tables import runs
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.snapshot import AccountId
 from driftdesk.errors import BackendError, StateError
 from driftdesk.wire.runs import RunStatus
+
+_NEXT_DUE: Final = select(func.min(runs.c.due_at))
+# A run canceled meanwhile stays due now, so that what was just sent is canceled too.
+_LOOK_AGAIN: Final = update(runs).where(runs.c.id == bindparam("run"), runs.c.status == RunStatus.IN_PROGRESS)
 
 
 class Ticker:
@@ -32,7 +38,7 @@ class Ticker:
     def next_due(self) -> datetime | None:
         """The earliest instant at which a run is due, None when none is."""
         with self._database.read() as connection:
-            due: datetime | None = connection.scalar(select(func.min(runs.c.due_at)))
+            due: datetime | None = connection.scalar(_NEXT_DUE)
             return due
 
     def tick(self, now: datetime, only: str | None = None) -> int:
@@ -44,17 +50,14 @@ class Ticker:
             due = connection.execute(query).all()
             if not due:
                 return 0
-            asked = {
-                run.id: self._at_broker(connection_lines)
-                for run in due
-                if (connection_lines := record.lines_of(connection, run.id))
-            }
-        broker = self._stepper.broker
-        found = {run.id: broker.find(AccountId(run.account_id), asked[run.id]) for run in due if asked.get(run.id)}
+            under_way: dict[str, list[Row]] = {}
+            for line in lines_under_way(connection, [run.id for run in due]):
+                under_way.setdefault(line["run_id"], []).append(line)
+        found = {run.id: self._ask(run.account_id, under_way[run.id]) for run in due if run.id in under_way}
         moment_id = str(uuid.uuid4())
         sends: list[Send] = []
         with self._database.write() as connection:
-            moment = Moment(connection, now, moment_id)
+            moment = Moment(self._stepper.world, connection, now, moment_id)
             for run in (
                 connection.execute(
                     select(runs)
@@ -68,37 +71,31 @@ class Ticker:
         self._send(sends, now)
         return len(due)
 
+    def _ask(self, account_id: str, lines: Sequence[Row]) -> dict[str, BrokerOrder]:
+        return self._stepper.broker.find(AccountId(account_id), self._at_broker(lines))
+
     def _at_broker(self, lines: Sequence[Row]) -> list[str]:
         return [
             line["client_order_id"] for line in lines if line["state"] in (LineState.SUBMITTING, LineState.SUBMITTED)
         ]
 
     def _send(self, sends: list[Send], now: datetime) -> None:
-        sent: list[Send] = []
-        for send in sends:
-            try:
-                self._stepper.broker.submit(send.request, now)
-            except (BackendError, StateError):
-                # Unknown or known already: the line stays SUBMITTING and the next tick looks it up.
-                continue
-            sent.append(send)
         if not sends:
             return
+        broker = self._stepper.broker
+        sent: list[tuple[str, int]] = []
+        with broker.sending():
+            for send in sends:
+                try:
+                    broker.submit(send.request, now)
+                except (BackendError, StateError):
+                    # Unknown or known already: the line stays SUBMITTING and the next tick looks it up.
+                    continue
+                sent.append((send.run_id, send.line))
         with self._database.write() as connection:
-            for send in sent:
-                connection.execute(
-                    update(run_lines)
-                    .where(
-                        run_lines.c.run_id == send.run_id,
-                        run_lines.c.line == send.line,
-                        run_lines.c.state == LineState.SUBMITTING,
-                    )
-                    .values(state=LineState.SUBMITTED)
-                )
-            for run_id, account_id in {(send.run_id, send.request.account_id) for send in sends}:
-                # A run canceled meanwhile stays due now, so that what was just sent is canceled too.
-                connection.execute(
-                    update(runs)
-                    .where(runs.c.id == run_id, runs.c.status == RunStatus.IN_PROGRESS)
-                    .values(due_at=self._stepper.broker.next_update(account_id, now))
-                )
+            set_sent(connection, sent)
+            asked = {send.run_id: send.request.account_id for send in sends}
+            connection.execute(
+                _LOOK_AGAIN,
+                [{"run": run_id, "due_at": broker.next_update(account, now)} for run_id, account in asked.items()],
+            )

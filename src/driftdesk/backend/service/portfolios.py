@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from driftdesk.backend.events.outbox import note_portfolio_status
 from driftdesk.backend.rows import portfolio_message
 from driftdesk.backend.service.base import Base, dump_messages, find_row
 from driftdesk.backend.store.tables import assets, portfolios, subscriptions
@@ -95,6 +96,7 @@ class Portfolios(Base):
             connection.execute(
                 update(portfolios).where(portfolios.c.id == portfolio_id).values(**values, updated_at=now)
             )
+            note_portfolio_status(connection, portfolio_id, row["status"], now)
             if flags:
                 connection.execute(
                     update(subscriptions)
@@ -116,11 +118,11 @@ class Portfolios(Base):
             )
             if followers:
                 raise StateError(f"Portfolio {portfolio_id} has {followers} active subscriptions; delete those first.")
+            now = self.world.now()
             connection.execute(
-                update(portfolios)
-                .where(portfolios.c.id == portfolio_id)
-                .values(status="inactive", updated_at=self.world.now())
+                update(portfolios).where(portfolios.c.id == portfolio_id).values(status="inactive", updated_at=now)
             )
+            note_portfolio_status(connection, portfolio_id, row["status"], now)
 
     def _saved(self, connection: Connection, portfolio_id: str) -> Portfolio:
         """The portfolio as it stands, with what a person should know about its own cooldown (rules.md 5.2)."""

@@ -10,7 +10,7 @@ from filelock import Timeout
 from sqlalchemy import Connection, select, update
 
 from driftdesk.backend.queueing import NewRun, queue_run
-from driftdesk.backend.rows import decision_message
+from driftdesk.backend.rows import decision_message, run_message
 from driftdesk.backend.runs import record
 from driftdesk.backend.runs.states import LineState
 from driftdesk.backend.service.base import Base, dump_messages, find_row, live_subscription, next_token, page_mark
@@ -33,8 +33,7 @@ from driftdesk.translate import (
 from driftdesk.wire.base import NIL_UUID
 from driftdesk.wire.decisions import DecisionPage
 from driftdesk.wire.orders import SkippedOrder
-from driftdesk.wire.portfolios import Weight
-from driftdesk.wire.runs import CreateRun, PlannedLine, Run, RunEvent, RunOptions, RunPage, RunStatus
+from driftdesk.wire.runs import CreateRun, PlannedLine, Run, RunEvent, RunPage, RunStatus
 
 
 class Runs(Base):
@@ -130,6 +129,8 @@ class Runs(Base):
     def _cancel_orders(self, run_id: str, now: datetime) -> None:
         """Cancel at once what the run has open; where another steps this world, its next tick does (rules.md 11)."""
         with suppress(Timeout), self.worker.lock().acquire(timeout=0):
+            self.ticker.tick(now, run_id)
+            # The first move cancels; the second one lists what became of the orders.
             self.ticker.tick(now, run_id)
 
     def list_decisions(
@@ -272,27 +273,12 @@ def _message(connection: Connection, row: Row) -> Run:
         if row["order_list"]
         else record.order_lists(connection, row["id"])
     )
-    return Run(
-        id=row["id"],
-        type=row["type"],
-        amount=row["amount"],
-        initiated_from=row["initiated_from"],
-        initiated_by=row["initiated_from"],
-        status=row["status"],
-        reason=row["reason"],
-        account_id=row["account_id"],
-        portfolio_id=row["portfolio_id"],
-        weights=tuple(Weight.model_validate(item) for item in json.loads(row["weights"])),
-        orders=lists.orders,
-        failed_orders=lists.failed_orders,
-        skipped_orders=tuple(SkippedOrder.model_validate(item) for item in json.loads(row["skipped"])),
-        completed_at=row["completed_at"],
-        canceled_at=row["canceled_at"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        preview_hash=row["preview_hash"],
-        options=RunOptions.model_validate_json(row["options"]) if row["options"] else None,
-        trigger=row["trigger"],
+    return run_message(row).model_copy(
+        update={
+            "orders": lists.orders,
+            "failed_orders": lists.failed_orders,
+            "skipped_orders": tuple(SkippedOrder.model_validate(item) for item in json.loads(row["skipped"])),
+        }
     )
 
 

@@ -7,9 +7,11 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from driftdesk.backend.clock import SimulatedClock
+from driftdesk.backend.events.outbox import note_portfolio_status
 from driftdesk.backend.feeds.history import PRICE_LIMIT
 from driftdesk.backend.runs.record import set_status
 from driftdesk.backend.service.accounts import Accounts
+from driftdesk.backend.service.market import Market
 from driftdesk.backend.store.tables import (
     accounts,
     assets,
@@ -31,7 +33,7 @@ from driftdesk.wire.simulation import Advance, Advanced, CreateAccount, Deposit,
 MOST_SHARES: Final = 100_000_000
 
 
-class Simulation(Accounts):
+class Simulation(Accounts, Market):
     """Use cases that exist only where the clock is simulated; StateError elsewhere."""
 
     def simulate_account(self, body: CreateAccount) -> Account:
@@ -189,6 +191,7 @@ class Simulation(Accounts):
             connection.execute(
                 update(portfolios).where(portfolios.c.id == portfolio).values(status="needs_adjustment", updated_at=now)
             )
+            note_portfolio_status(connection, portfolio, "active", now)
             for run in (
                 connection.execute(
                     select(runs).where(runs.c.portfolio_id == portfolio, runs.c.status == RunStatus.QUEUED)

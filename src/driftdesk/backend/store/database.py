@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import ReadWriteLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
@@ -23,6 +23,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 # As long as it may take to replace a database: a program that opens it meanwhile waits.
 _REPLACED_WITHIN_SECONDS: Final = 120.0
+# The clock's instant is read at every event: built once, as every statement that is run so often.
+_META: Final = select(meta.c.value).where(meta.c.key == bindparam("name"))
+_SET_META: Final = update(meta).where(meta.c.key == bindparam("name"))
 
 
 class Database:
@@ -80,12 +83,12 @@ class Database:
     def get_meta(self, key: str) -> str | None:
         """The value of `key` in the meta table, None where it was never set."""
         with self.read() as connection:
-            return connection.scalar(select(meta.c.value).where(meta.c.key == key))
+            return connection.scalar(_META, {"name": key})
 
     def set_meta(self, key: str, value: str) -> None:
         """Set `key`, whatever it was before."""
         with self.write() as connection:
-            if connection.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount == 0:
+            if connection.execute(_SET_META, {"name": key, "value": value}).rowcount == 0:
                 connection.execute(insert(meta).values(key=key, value=value))
 
     def checkpoint(self) -> None:

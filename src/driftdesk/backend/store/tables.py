@@ -181,6 +181,16 @@ run_events = Table(
     Column("text", Text, nullable=False),
 )
 
+# The outbox of GET /v2/events/rebalancer; `payload` is what leaves, to the byte.
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", String(26), primary_key=True),
+    Column("event_type", String(30), nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
 orders = Table(
     "orders",
     metadata,

@@ -1,18 +1,28 @@
 """Portfolios, subscriptions, runs and decisions (seed 000)."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from driftdesk.client.resources.paging import PAGE_SIZE, PageToken, all_pages, segment
 from driftdesk.client.transport import Transport
+from driftdesk.errors import BackendError
+from driftdesk.money import format_decimal
 from driftdesk.wire.base import Message
 from driftdesk.wire.decisions import Decision, DecisionPage
-from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, UpdatePortfolio
+from driftdesk.wire.portfolios import Condition, CreatePortfolio, Portfolio, UpdatePortfolio
 from driftdesk.wire.runs import CreateRun, Run, RunPage
 from driftdesk.wire.subscriptions import CreateSubscription, Subscription, SubscriptionPage
 
 _PORTFOLIOS: Final = "/v1/rebalancing/portfolios"
 _SUBSCRIPTIONS: Final = "/v1/rebalancing/subscriptions"
 _RUNS: Final = "/v1/rebalancing/runs"
+
+
+class _OtherName(Message):
+    """The body of a PATCH as the OpenAPI document has it: conditions by another name, and the cooldown required."""
+
+    rebalancing_conditions: tuple[Condition, ...]
+    cooldown_days: int
 
 
 class Portfolios:
@@ -49,8 +59,24 @@ class Portfolios:
         return self._transport.get(Portfolio, f"{_PORTFOLIOS}/{segment(portfolio_id)}")
 
     def update(self, portfolio_id: str, body: UpdatePortfolio) -> Portfolio:
-        """Change the fields that `body` was built with (rules.md 2.4)."""
-        return self._transport.patch(Portfolio, f"{_PORTFOLIOS}/{segment(portfolio_id)}", body)
+        """Change the fields that `body` was built with (rules.md 2.4).
+
+        Which name of the conditions the real API takes on a PATCH is not known (wire/alpaca.md 5.3): where they come
+        back unchanged, they are sent again under the other one. Raises BackendError where that does not help either.
+        """
+        path = f"{_PORTFOLIOS}/{segment(portfolio_id)}"
+        saved = self._transport.patch(Portfolio, path, body)
+        wanted = body.rebalance_conditions
+        if wanted is None or _same(saved.rebalance_conditions, wanted):
+            return saved
+        other = _OtherName(rebalancing_conditions=wanted, cooldown_days=saved.cooldown_days)
+        saved = self._transport.patch(Portfolio, path, other)
+        if not _same(saved.rebalance_conditions, wanted):
+            raise BackendError(
+                "The portfolio was saved, but the backend kept other conditions than those sent; look at the portfolio "
+                "before going on."
+            )
+        return saved
 
     def inactivate(self, portfolio_id: str) -> None:
         """Make a portfolio inactive; Rejected while accounts follow it (rules.md 2.5)."""
@@ -63,9 +89,20 @@ class Subscriptions:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def create(self, account_id: str, portfolio_id: str, *, idempotency_key: str | None = None) -> Subscription:
-        """Let an account follow a portfolio (rules.md 2.6)."""
-        body = CreateSubscription(account_id=account_id, portfolio_id=portfolio_id)
+    def create(
+        self,
+        account_id: str,
+        portfolio_id: str,
+        *,
+        trade_marker: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Subscription:
+        """Let an account follow a portfolio (rules.md 2.6).
+
+        The real API takes a missing `trade_marker` for discretionary, and refuses that (Rejected, 422) unless the
+        adviser is registered as discretionary; "unsolicited" is always allowed.
+        """
+        body = CreateSubscription(account_id=account_id, portfolio_id=portfolio_id, trade_marker=trade_marker)
         return self._transport.post(Subscription, _SUBSCRIPTIONS, body, idempotency_key=idempotency_key)
 
     def list(
@@ -167,3 +204,20 @@ class Decisions:
             return page.decisions, page.next_page_token
 
         return all_pages(fetch, max_items)
+
+
+def _same(kept: Iterable[Condition], wanted: Iterable[Condition]) -> bool:
+    """Whether two lists say the same: neither the order nor "5.00" for "5", nor "05" for "5" matters (rules.md 2.4)."""
+
+    def canonical(conditions: Iterable[Condition]) -> list[tuple[str, ...]]:
+        return sorted(
+            (
+                condition.type,
+                condition.sub_type or "",
+                "" if condition.percent is None else format_decimal(condition.percent),
+                (condition.day or "").removeprefix("0"),
+            )
+            for condition in conditions
+        )
+
+    return canonical(kept) == canonical(wanted)

@@ -1,0 +1,14 @@
+"""The benchmarks can be run, and check that the contenders agree; how long they take decides nothing here."""
+
+import pytest
+from benchmarks.book import main
+
+
+def test_the_benchmark_of_the_book_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """A tiny book is scanned and planned by all contenders: a line of scans, a line per kind of run."""
+    main(["--accounts", "300", "--models", "5", "--rounds", "1", "--sample", "2"])
+    printed = capsys.readouterr().out
+    lines = [line.split() for line in printed.splitlines()]
+    assert [["300"], ["300", "full_rebalance"], ["300", "invest_cash"]] == [
+        line[: 2 if "_" in line[1] else 1] for line in lines if line[:1] == ["300"]
+    ]
