@@ -3,7 +3,8 @@
     DriftdeskError
     ├── InputError        what a person typed: weights do not sum, unknown symbol (field, received, allowed)
     ├── StateError        right request, wrong moment: run already open, illegal transition, market closed
-    │   └── PreviewMoved  the inputs of a preview changed; carries the new preview's hash
+    │   ├── PreviewMoved  the inputs of a preview changed; carries the new preview's hash
+    │   └── Insufficient  an order needs more cash or shares than the account has free
     ├── NotFound          no such portfolio, subscription, run, account
     ├── BackendError      the other side answered with an error (status, code, request id)
     │   ├── BackendNotFound, Rejected, RateLimited, Unavailable
@@ -41,6 +42,10 @@ class PreviewMoved(StateError):
     def __init__(self, message: str, *, preview_hash: str) -> None:
         super().__init__(message, conflict=True)
         self.preview_hash = preview_hash
+
+
+class Insufficient(StateError):
+    """The account has not the cash or the shares that an order needs (403 at the order doors, rules.md 8.4)."""
 
 
 class NotFound(DriftdeskError):

@@ -14,6 +14,7 @@ from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.service import Service
+from driftdesk.backend.service.orders import OrderFilter
 from driftdesk.connect import Backend
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.errors import StateError
@@ -138,7 +139,7 @@ def test_a_run_canceled_while_another_thread_steps_is_wound_down_by_that_one(
         service.cancel_run(run.id)
         assert ["accepted"] == [order.status for order in service.list_orders(account)]
     service.advance(Advance(seconds=0))
-    assert ["canceled"] == [order.status for order in service.list_orders(account, status="closed")]
+    assert ["canceled"] == [order.status for order in service.list_orders(account, OrderFilter(status="closed"))]
     assert "CANCELED_MID_RUN" == service.get_run(run.id).status
 
 

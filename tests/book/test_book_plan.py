@@ -117,6 +117,15 @@ def test_accounts_at_an_edge_are_planned_to_the_cent(run_type: RunType) -> None:
         agrees(columns, made, account)
 
 
+def test_what_an_account_between_the_chosen_holds_is_nobody_elses() -> None:
+    """The middle one of three holds DOGE outside its model and is not planned: nobody sells DOGE."""
+    texts = ["SPY 70@1 | TLT 30@1", "SPY 70@1 | TLT 30@1 | DOGE 50@1", "SPY 70@1 | TLT 30@1"]
+    columns = columns_of([(book(text), SIXTY_FORTY) for text in texts])
+    made = plan(columns, np.array([True, False, True]))
+    for account in (0, 2):
+        agrees(columns, made, account)
+
+
 def test_only_the_chosen_accounts_are_planned() -> None:
     """The triggered one of three has lines; asking for another says what to do."""
     texts = ["SPY 60@1 | TLT 40@1", "SPY 70@1 | TLT 30@1", "SPY 61@1 | TLT 39@1"]

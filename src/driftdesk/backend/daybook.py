@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import func, insert, select
 
+from driftdesk.backend.ledger import DIVIDEND
 from driftdesk.backend.store.tables import accounts, equity_days, flows, positions
 from driftdesk.backend.world import World
 from driftdesk.engine.snapshot import Symbol
@@ -32,11 +33,12 @@ def close_day(world: World, now: datetime) -> None:
         for row in connection.execute(select(positions.c.account_id, positions.c.symbol, positions.c.quantity)):
             price = market.quote(Symbol(row.symbol)).price or ZERO
             worth[row.account_id] = worth.get(row.account_id, ZERO) + row.quantity * price
+        # A dividend is earned, not brought in: it belongs to the day's return.
         came_in = {
             row.account_id: row.amount
             for row in connection.execute(
                 select(flows.c.account_id, func.sum(flows.c.amount).label("amount"))
-                .where(flows.c.at > since, flows.c.at <= session.close)
+                .where(flows.c.at > since, flows.c.at <= session.close, flows.c.kind != DIVIDEND)
                 .group_by(flows.c.account_id)
             )
         }

@@ -10,7 +10,7 @@ from driftdesk.backend.store.tables import assets, orders
 from driftdesk.backend.store.types import Row
 from driftdesk.money import exact, round_price
 from driftdesk.wire.decisions import Decision
-from driftdesk.wire.orders import Order
+from driftdesk.wire.orders import Order, OrderUpdate
 from driftdesk.wire.portfolios import Condition, Portfolio, Weight
 from driftdesk.wire.runs import Run, RunOptions
 from driftdesk.wire.subscriptions import Subscription, Waiting
@@ -23,10 +23,10 @@ def average_price(value: Decimal, quantity: Decimal) -> Decimal | None:
 
 
 def orders_with_assets(*more: ColumnElement[Any]) -> Select[Any]:
-    """Orders, each with the id of its asset and with the columns `more`."""
+    """Orders, each with id and exchange of its asset and with the columns `more`."""
     # An order for a symbol that is no asset here was rejected, and is told too.
     with_asset = orders.outerjoin(assets, assets.c.symbol == orders.c.symbol)
-    return select(orders, assets.c.id.label("asset_id"), *more).select_from(with_asset)
+    return select(orders, assets.c.id.label("asset_id"), assets.c.exchange, *more).select_from(with_asset)
 
 
 def order_message(row: Row) -> Order:
@@ -46,14 +46,46 @@ def order_message(row: Row) -> Order:
         canceled_at=row["canceled_at"],
         failed_at=row["failed_at"],
         asset_id=row["asset_id"],
+        exchange=row["exchange"],
+        replaced_at=row["replaced_at"],
+        replaced_by=row["replaced_by"],
+        replaces=row["replaces"],
+        expires_at=row["expires_at"],
         symbol=row["symbol"],
         notional=row["notional"],
         qty=row["quantity"],
         filled_qty=None if rejected else row["filled_quantity"],
         filled_avg_price=average_price(row["filled_value"], row["filled_quantity"]),
         side=row["side"],
+        type=row["type"],
+        order_type=row["type"],
+        time_in_force=row["time_in_force"],
+        limit_price=row["limit_price"],
+        stop_price=row["stop_price"],
         status=row["status"],
         reject_reason=row["reject_reason"],
+    )
+
+
+def update_message(order: Row, event: Row) -> OrderUpdate:
+    """What happened to an order, with the order as it stood then."""
+    then = {
+        "status": event["status"],
+        "filled_qty": event["filled_quantity"],
+        "filled_avg_price": average_price(event["filled_value"], event["filled_quantity"]),
+        "updated_at": event["at"],
+    }
+    return OrderUpdate(
+        event_id=str(event["id"]),
+        event=event["event"],
+        account_id=event["account_id"],
+        at=event["at"],
+        timestamp=event["at"],
+        order=order_message(order).model_copy(update=then),
+        price=event["price"],
+        qty=event["quantity"],
+        position_qty=event["position"],
+        reason=event["reason"],
     )
 
 

@@ -17,14 +17,20 @@ from driftdesk.engine.planner import MIN_NOTIONAL
 from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import AccountId, Holding, OpenOrder, Quote, Side, Snapshot, Symbol
 from driftdesk.errors import NotFound, StateError
-from driftdesk.money import ZERO
+from driftdesk.money import ZERO, exact, round_price
 
 _NAMESPACE = "namespace"
 _FEED, _FEED_LABEL = "feed", "feed_label"
 
 # Statements that every step of every run reads with are built once: building one costs more than running it.
 _ASSETS: Final = select(
-    assets.c.symbol, assets.c.tradable, assets.c.fractionable, assets.c.halted, price_marks.c.price.label("mark")
+    assets.c.symbol,
+    assets.c.tradable,
+    assets.c.fractionable,
+    assets.c.halted,
+    assets.c.split_from,
+    assets.c.split_to,
+    price_marks.c.price.label("mark"),
 ).outerjoin(price_marks, price_marks.c.symbol == assets.c.symbol)
 _ASSET: Final = _ASSETS.where(assets.c.symbol == bindparam("of"))
 _IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
@@ -120,7 +126,7 @@ class World:
 
     def _quote(self, row: Any, now: datetime) -> Quote:
         symbol = Symbol(row.symbol)
-        price = row.mark or self.feed.price(symbol, now)
+        price = row.mark or _split(self.feed.price(symbol, now), row.split_from, row.split_to)
         return Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
 
     def snapshot(
@@ -216,6 +222,12 @@ class World:
 
 def _unknown(symbol: Symbol) -> Quote:
     return Quote(symbol, None, None, tradable=False, fractionable=False)
+
+
+@exact
+def _split(price: Decimal | None, shares_before: int, shares_now: int) -> Decimal | None:
+    """A feed's price after splits: `shares_before` have become `shares_now`."""
+    return price if price is None or shares_before == shares_now else round_price(price * shares_before / shares_now)
 
 
 def _open_orders(connection: Connection, ids: list[str]) -> dict[str, list[OpenOrder]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from driftdesk.wire.base import Answer, WireDecimal, WireTime
+from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
 
 
 class OrderStatus(StrEnum):
@@ -27,6 +27,39 @@ class OrderStatus(StrEnum):
     SUSPENDED = "suspended"
     CALCULATED = "calculated"
     HELD = "held"
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+
+
+class OrderEvent(StrEnum):
+    """What an update of a stream tells (wire/alpaca.md 9.2), as far as this exchange makes them."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    PENDING_NEW = "pending_new"
+    FILL = "fill"
+    PARTIAL_FILL = "partial_fill"
+    DONE_FOR_DAY = "done_for_day"
+    PENDING_CANCEL = "pending_cancel"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    REJECTED = "rejected"
+    RESTATED = "restated"
+
+
+class TimeInForce(StrEnum):
+    DAY = "day"
+    GTC = "gtc"
+    OPG = "opg"
+    CLS = "cls"
+    IOC = "ioc"
+    FOK = "fok"
 
 
 FINAL_ORDER_STATUSES: Final = frozenset(
@@ -51,6 +84,7 @@ class Order(Answer):
     replaces: str | None = None
     asset_id: str | None = None
     symbol: str
+    exchange: str | None = None
     asset_class: str | None = "us_equity"
     notional: WireDecimal | None = None
     qty: WireDecimal | None = None
@@ -64,6 +98,7 @@ class Order(Answer):
     limit_price: WireDecimal | None = None
     stop_price: WireDecimal | None = None
     status: Annotated[OrderStatus | str, Field(union_mode="left_to_right")]
+    expires_at: WireTime | None = None
     extended_hours: bool = False
     legs: tuple[dict[str, Any], ...] | None = None
     trail_percent: WireDecimal | None = None
@@ -84,3 +119,75 @@ class SkippedOrder(Answer):
     currency: str | None = "USD"
     reason: str
     reason_details: str
+
+
+class CreateOrder(Message):
+    """Body of a request for an order, at every door (seed 003, wire/alpaca.md 11.4). `symbol` may be an asset id.
+
+    Order classes, extended hours and trailing stops are not offered; they are refused by name.
+    """
+
+    symbol: str
+    side: str
+    type: str
+    time_in_force: str
+    qty: WireDecimal | None = None
+    notional: WireDecimal | None = None
+    limit_price: WireDecimal | None = None
+    stop_price: WireDecimal | None = None
+    client_order_id: str | None = None
+    order_class: str | None = None
+    extended_hours: bool | None = None
+    trail_price: WireDecimal | None = None
+    trail_percent: WireDecimal | None = None
+
+
+class ReplaceOrder(Message):
+    """Body of a request to replace an order; a term left out stays as it is."""
+
+    qty: WireDecimal | None = None
+    time_in_force: str | None = None
+    limit_price: WireDecimal | None = None
+    stop_price: WireDecimal | None = None
+    trail: WireDecimal | None = None
+    client_order_id: str | None = None
+
+
+class CanceledOrder(Answer):
+    """What became of one order when all were canceled: `status` is an HTTP status."""
+
+    id: str
+    status: int
+    body: Order | None = None
+
+
+class ClosedPosition(Answer):
+    """What became of one position when all were closed: the order that sells it, or why there is none."""
+
+    symbol: str
+    status: int
+    body: Order | None = None
+    message: str | None = None
+
+
+class OrderUpdate(Answer):
+    """What happened to an order, as streams tell it (wire/alpaca.md 9.2). Prices in USD, quantities in shares."""
+
+    event_id: str
+    event: Annotated[OrderEvent | str, Field(union_mode="left_to_right")]
+    account_id: str
+    at: WireTime
+    timestamp: WireTime | None = None
+    execution_id: str | None = None
+    order: Order
+    price: WireDecimal | None = None
+    qty: WireDecimal | None = None
+    position_qty: WireDecimal | None = None
+    reason: str | None = None
+
+
+class OrderHistory(Answer):
+    """Everything that happened to one order, oldest first (ours)."""
+
+    order: Order
+    updates: WireList[OrderUpdate]

@@ -57,3 +57,63 @@ class Advanced(Answer):
     done: bool
     runs_created: int = 0
     orders_filled: int = 0
+
+
+class FillModelSetting(Message):
+    """How the simulated exchange fills: immediate, spread, participation or next_open (backend/exchange/fillmodel.py).
+
+    `spread_bps` is the whole spread; `minute_volume` the mean number of shares traded in a minute.
+    """
+
+    name: str
+    seed: WireInt | None = None
+    spread_bps: WireDecimal | None = None
+    slippage_bps: WireDecimal | None = None
+    participation_percent: WireDecimal | None = None
+    minute_volume: WireDecimal | None = None
+
+
+class FaultEntry(Message):
+    """Something that the exchange does wrong on purpose: reject, fill_part, delay, time_out, lose, disconnect.
+
+    `symbol` null: any; `value`: the part of fill_part (0 to 1), the seconds of delay; `times` null: until taken back.
+    """
+
+    kind: str
+    symbol: str | None = None
+    value: WireDecimal | None = None
+    times: WireInt | None = 1
+
+
+class FaultScript(Message):
+    """What the exchange does wrong, in this order."""
+
+    faults: tuple[FaultEntry, ...] = ()
+
+
+class SplitShares(Message):
+    """`new` shares for `old` ones, from now on."""
+
+    symbol: str
+    new: WireInt
+    old: WireInt = 1
+
+
+class PayDividend(Message):
+    """A cash dividend in USD per share, paid on every share held now."""
+
+    symbol: str
+    per_share: WireDecimal
+
+
+class DividendPaid(Answer):
+    """What each account got (USD)."""
+
+    symbol: str
+    paid: dict[str, WireDecimal]
+
+
+class Delist(Message):
+    """End trading in an asset for good."""
+
+    symbol: str

@@ -57,7 +57,7 @@ class Floor:
         return self.order(sent)
 
     def order(self, sent: BrokerOrder) -> Order:
-        return next(order for order in self.service.list_orders(self.account, status="all") if order.id == sent.id)
+        return self.service.get_order(self.account, sent.id)
 
     def price(self, symbol: str, price: str) -> None:
         self.service.set_prices(SetPrices(prices={symbol: Decimal(price)}))

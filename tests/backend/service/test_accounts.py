@@ -11,6 +11,7 @@ import pytest
 
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.service import Service
+from driftdesk.backend.service.orders import OrderFilter
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.errors import InputError, NotFound
@@ -186,7 +187,7 @@ def test_orders_are_listed_by_submission(
     service.exchange.settle(TEN + timedelta(minutes=1, seconds=30))
     for minute, name in enumerate(["3", "4"], start=2):
         send(service, account, name, TEN + timedelta(minutes=minute))
-    found = service.list_orders(account, **filters)  # type: ignore[arg-type]
+    found = service.list_orders(account, OrderFilter(**filters))  # type: ignore[arg-type]
     assert names == [order.client_order_id for order in found]
 
 
@@ -194,7 +195,7 @@ def test_orders_are_listed_by_submission(
 def test_unknown_words_are_refused(service: Service, open_account: OpenAccount, field: str, value: str) -> None:
     """By the name of the parameter."""
     with pytest.raises(InputError) as refused:
-        service.list_orders(open_account("0.00"), **{field: value})  # type: ignore[arg-type]
+        service.list_orders(open_account("0.00"), OrderFilter(**{field: value}))  # type: ignore[arg-type]
     assert field == refused.value.field
 
 

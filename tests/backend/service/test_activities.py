@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.service import Service
+from driftdesk.backend.service.orders import OrderFilter
 from driftdesk.backend.store.tables import fills, orders
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
@@ -65,7 +66,7 @@ def test_everything_is_told_once_newest_first(service: Service, account: str) ->
 def test_a_fill_is_told_with_its_order(service: Service, account: str) -> None:
     """2 SPY at 100, filled at once."""
     filled = next(entry for entry in service.list_activities(types=["FILL"]) if told(entry) == "FILL SPY 2")
-    order = next(order for order in service.list_orders(account, status="closed") if order.symbol == "SPY")
+    order = next(order for order in service.list_orders(account, OrderFilter(status="closed")) if order.symbol == "SPY")
     assert isinstance(filled, TradeActivity)
     assert (account, order.id, order.filled_at, "fill", "filled", "buy") == (
         filled.account_id,

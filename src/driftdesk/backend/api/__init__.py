@@ -12,6 +12,7 @@ from driftdesk.backend.api import (
     history,
     holdings,
     market,
+    orders,
     prices,
     rebalancing,
     simulation,
@@ -64,6 +65,8 @@ def create_app(service: "Service", credentials: Credentials, *, rate_limit: int 
     # Positions and activities of all accounts before accounts: their paths would be read as the id of one.
     for module in (rebalancing, activities, holdings, accounts, history, market, prices, events, simulation):
         app.include_router(module.router)
+    for router in (orders.SEED_DOOR, orders.TRADING_DOOR, orders.BROKER_DOOR):
+        app.include_router(router)
     add_documentation(app)
     app.add_api_route("/health", _health, summary="Whether the backend answers", tags=["health"])
     return app

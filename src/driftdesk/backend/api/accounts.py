@@ -1,22 +1,18 @@
-"""Accounts, their money, configuration and orders over HTTP (wire/alpaca.md 11.1, 11.2, 11.4, 11.7)."""
+"""Accounts, their money and configuration over HTTP (wire/alpaca.md 11.1, 11.2, 11.7)."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
 
-from driftdesk.backend.api.answers import REFUSALS, answer, answer_list, service_of, within
+from driftdesk.backend.api.answers import REFUSALS, answer, answer_list, service_of
 from driftdesk.backend.api.exact import ExactRoute
 from driftdesk.backend.api.times import QueryTime
 from driftdesk.wire.accounts import Account, AccountConfiguration, TradingAccount
-from driftdesk.wire.base import WireTime
-from driftdesk.wire.orders import Order
 
 TRADING = "/v1/trading/accounts/{account_id}"
 
 router = APIRouter(route_class=ExactRoute, responses=REFUSALS, tags=["accounts"])
 
-OrderLimit = Annotated[int, BeforeValidator(within(1, 500)), Query(description="How many at most, 1 to 500.")]
 # fmt: off
 AccountStatus = Literal[
     "ACCOUNT_CLOSED", "ACCOUNT_UPDATED", "ACTION_REQUIRED", "ACTIVE", "AML_REVIEW", "APPROVAL_PENDING", "APPROVED",
@@ -65,21 +61,3 @@ async def trading_account(request: Request, account_id: str) -> Response:
 )
 async def account_configuration(request: Request, account_id: str) -> Response:
     return answer(service_of(request).account_configuration(account_id))
-
-
-@router.get(TRADING + "/orders", summary="Orders of an account", response_model=list[Order])
-async def list_orders(  # noqa: PLR0913 - the documented filters
-    request: Request,
-    account_id: str,
-    *,
-    status: Literal["open", "closed", "all"] = "open",
-    limit: OrderLimit = 50,
-    after: WireTime | None = None,
-    until: WireTime | None = None,
-    direction: Literal["asc", "desc"] = "desc",
-) -> Response:
-    return answer_list(
-        service_of(request).list_orders(
-            account_id, status=status, limit=limit, after=after, until=until, direction=direction
-        )
-    )

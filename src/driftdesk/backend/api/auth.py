@@ -1,4 +1,8 @@
-"""Who may call: one key and secret, by HTTP Basic or by the two APCA headers (wire/alpaca.md 0.3)."""
+"""Who may call: one key and secret, by HTTP Basic or by the two APCA headers (wire/alpaca.md 0.3).
+
+The doors of the trading API act for "the account of the API key" (seed 003), and one key serves every account here: so
+``KEY.DD0000003`` with the same secret is the key of that account, and ``KEY`` alone that of the first one.
+"""
 
 import base64
 import binascii
@@ -6,6 +10,9 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
+
+_OF_ACCOUNT: Final = b"."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +36,29 @@ def check(headers: Iterable[tuple[bytes, bytes]], credentials: Credentials) -> A
 
     The APCA headers win over an Authorization header when both are sent.
     """
-    named = dict(headers)
-    key, secret = named.get(b"apca-api-key-id"), named.get(b"apca-api-secret-key")
-    if key is None or secret is None:
-        basic = _from_basic(named.get(b"authorization", b""))
-        if basic is None:
-            return Access.MISSING
-        key, secret = basic
+    sent = _sent(headers)
+    if sent is None:
+        return Access.MISSING
+    key, secret = sent[0].partition(_OF_ACCOUNT)[0], sent[1]
     # Both comparisons always run, so that timing does not tell which of the two was wrong.
     right_key = hmac.compare_digest(key, credentials.key.encode())
     right_secret = hmac.compare_digest(secret, credentials.secret.encode())
     return Access.GRANTED if right_key and right_secret else Access.WRONG
+
+
+def account_of_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The account number or id that the key names, None where it names none."""
+    sent = _sent(headers)
+    named = b"" if sent is None else sent[0].partition(_OF_ACCOUNT)[2]
+    return named.decode(errors="replace") or None
+
+
+def _sent(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes] | None:
+    named = dict(headers)
+    key, secret = named.get(b"apca-api-key-id"), named.get(b"apca-api-secret-key")
+    if key is not None and secret is not None:
+        return key, secret
+    return _from_basic(named.get(b"authorization", b""))
 
 
 def _from_basic(header: bytes) -> tuple[bytes, bytes] | None:

@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Mount
+from starlette.routing import compile_path
 
 from driftdesk.backend.api.findings import sentence
 from driftdesk.errors import (
@@ -18,6 +18,7 @@ from driftdesk.errors import (
     DataError,
     DriftdeskError,
     InputError,
+    Insufficient,
     NotFound,
     PreviewMoved,
     StateError,
@@ -32,6 +33,7 @@ INTERNAL_MESSAGE: Final = "The backend failed to answer; its log says why under 
 _STATUSES: Final[tuple[tuple[type[DriftdeskError], HTTPStatus, int], ...]] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, 0),
     (PreviewMoved, HTTPStatus.CONFLICT, 1),
+    (Insufficient, HTTPStatus.FORBIDDEN, 0),
     (StateError, HTTPStatus.UNPROCESSABLE_ENTITY, 1),
     (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, 2),
     (NotFound, HTTPStatus.NOT_FOUND, 0),
@@ -100,12 +102,12 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> str:
-    """What the path takes; the framework itself names only the methods of the first route that has the path."""
-    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
-    found = [
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
-    # What is mounted are files.
-    return ", ".join(found) or "GET"
+    """What the path takes; the framework itself names only the methods of the first route that has the path.
+
+    Where a path fits a name and a parameter, as in ``orders/estimation``, it is the name that counts.
+    """
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    fitting = [path for path in paths if compile_path(path)[0].match(request.url.path)]
+    # What is not documented are files and pages.
+    offered = paths[min(fitting, key=lambda path: path.count("{"))] if fitting else {"get": None}
+    return ", ".join(method for method in _METHODS if method.lower() in offered)

@@ -1,5 +1,5 @@
-"""The simulated exchange: market orders filled at the feed's price, with cash and shares moved exactly."""
+"""The simulated exchange: takes orders, fills them at the feed's price, moves cash and shares exactly."""
 
-from driftdesk.backend.exchange.exchange import Exchange
+from driftdesk.backend.exchange.exchange import Changes, Exchange
 
-__all__ = ["Exchange"]
+__all__ = ["Changes", "Exchange"]

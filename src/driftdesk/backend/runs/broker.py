@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Protocol
 
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
-from driftdesk.wire.orders import FINAL_ORDER_STATUSES, OrderStatus
+from driftdesk.wire.orders import FINAL_ORDER_STATUSES, OrderStatus, OrderType, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A market day order by `notional` (USD) or by `quantity` (shares), exactly one of them."""
+    """An order by `notional` (USD) or by `quantity` (shares), exactly one of them; a run's are market day orders."""
 
     account_id: AccountId
     client_order_id: str
@@ -21,6 +21,10 @@ class OrderRequest:
     side: Side
     notional: Decimal | None = None
     quantity: Decimal | None = None
+    type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

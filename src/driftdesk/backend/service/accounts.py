@@ -6,15 +6,12 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, or_, select
 
-from driftdesk.backend.rows import order_message, orders_with_assets
 from driftdesk.backend.service.base import Base
-from driftdesk.backend.store.tables import accounts, equity_days, orders, positions
+from driftdesk.backend.store.tables import accounts, equity_days, positions
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.snapshot import Symbol
-from driftdesk.errors import InputError
 from driftdesk.money import ONE, ZERO, exact, round_cents
 from driftdesk.wire.accounts import Account, AccountConfiguration, TradingAccount
-from driftdesk.wire.orders import Order
 
 
 class Accounts(Base):
@@ -134,41 +131,6 @@ class Accounts(Base):
             suspend_trade=False,
             trade_confirm_email="none",
         )
-
-    def list_orders(
-        self,
-        account_id: str,
-        *,
-        status: str = "open",
-        limit: int = 50,
-        after: datetime | None = None,
-        until: datetime | None = None,
-        direction: str = "desc",
-    ) -> list[Order]:
-        """Orders by submission time; `after` and `until` are exclusive (rules.md 8.3)."""
-        for name, value, allowed in (
-            ("status", status, ("open", "closed", "all")),
-            ("direction", direction, ("asc", "desc")),
-        ):
-            if value not in allowed:
-                raise InputError(
-                    f"{name} must be one of {', '.join(allowed)}; received {value!r}.",
-                    field=name,
-                    received=value,
-                    allowed=", ".join(allowed),
-                )
-        query = orders_with_assets().where(orders.c.account_id == account_id)
-        if status != "all":
-            query = query.where(orders.c.due_at.is_not(None) if status == "open" else orders.c.due_at.is_(None))
-        if after is not None:
-            query = query.where(orders.c.submitted_at > after)
-        if until is not None:
-            query = query.where(orders.c.submitted_at < until)
-        time = orders.c.submitted_at
-        query = query.order_by(time.asc() if direction == "asc" else time.desc(), orders.c.id).limit(limit)
-        with self.world.database.read() as connection:
-            self.world.account_row(connection, account_id)
-            return [order_message(row) for row in connection.execute(query).mappings()]
 
     def _last_days(self, connection: Connection, account_id: str | None = None) -> dict[str, Row]:
         """The row of the last close of each account, or of one; accounts younger than that are missing."""

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, Subquery, func, literal, null, or_, select, union_all
+from sqlalchemy import Connection, Row, Select, Subquery, and_, func, literal, null, or_, select, union_all
 
+from driftdesk.backend.ledger import DIVIDEND
 from driftdesk.backend.store.tables import accounts, fills, flows, orders
 from driftdesk.engine.schedule import new_york_date
 from driftdesk.engine.snapshot import Side
@@ -15,7 +16,7 @@ from driftdesk.money import ZERO, quantity_of
 from driftdesk.wire.activities import NonTradeActivity, TradeActivity
 from driftdesk.wire.orders import OrderStatus
 
-FILL, DEPOSIT, WITHDRAWAL = "FILL", "CSD", "CSW"
+FILL, DEPOSIT, WITHDRAWAL, INCOME = "FILL", "CSD", "CSW", "DIV"
 # The table of an entry; money moves before shares do at the same instant.
 MONEY, TRADE = 0, 1
 # Of the 128 bits of an entry's UUID: the table above bit 80, version 8 and its variant, the row in the lowest 62.
@@ -29,7 +30,7 @@ Entry = Row[*tuple[Any, ...]]
 
 
 class CashMove(NamedTuple):
-    """Cash that came in (positive, CSD) or left (CSW) at an instant, in USD."""
+    """Cash that came in (positive; CSD, or DIV for a dividend) or left (CSW) at an instant, in USD."""
 
     at: datetime
     kind: str
@@ -54,8 +55,14 @@ def entries_of(account_id: str | None, types: Sequence[str]) -> Subquery | None:
                 fills.c.cash,
             )
         )
-    signs = [flows.c.amount >= ZERO] * (DEPOSIT in types) + [flows.c.amount < ZERO] * (WITHDRAWAL in types)
-    if signs:
+    paid_in = flows.c.kind != DIVIDEND
+    of_type = {
+        DEPOSIT: and_(paid_in, flows.c.amount >= ZERO),
+        WITHDRAWAL: and_(paid_in, flows.c.amount < ZERO),
+        INCOME: ~paid_in,
+    }
+    wanted = [rows for name, rows in of_type.items() if name in types]
+    if wanted:
         blank = (null().label(name) for name in ("symbol", "side", "quantity", "price"))
         parts.append(
             select(
@@ -66,7 +73,7 @@ def entries_of(account_id: str | None, types: Sequence[str]) -> Subquery | None:
                 flows.c.kind.label("what"),
                 *blank,
                 flows.c.amount.label("cash"),
-            ).where(or_(*signs))
+            ).where(or_(*wanted))
         )
     if account_id is not None:
         parts = [part.where(part.selected_columns.account_id == account_id) for part in parts]
@@ -86,8 +93,7 @@ def cash_moves(connection: Connection, account_id: str) -> list[CashMove]:
     rows = connection.execute(query).all()
     opened = opening_cash(connection, {account_id})
     return [
-        CashMove(row.at, DEPOSIT if row.amount >= 0 else WITHDRAWAL, _cash(row.kind, row.amount, account_id, opened))
-        for row in rows
+        CashMove(row.at, _type(row.kind, row.amount), _cash(row.kind, row.amount, account_id, opened)) for row in rows
     ]
 
 
@@ -145,7 +151,7 @@ def money_message(row: Entry, opened: dict[str, Decimal]) -> NonTradeActivity:
     return NonTradeActivity(
         id=id_of(row.at, row.source, row.row),
         account_id=row.account_id,
-        activity_type=DEPOSIT if row.cash >= 0 else WITHDRAWAL,
+        activity_type=_type(row.what, row.cash),
         date=new_york_date(row.at).isoformat(),
         net_amount=cash,
         description=f"{row.what}, with positions worth {positions} USD" if positions else row.what,
@@ -180,6 +186,12 @@ def trade_message(row: Entry, filled: Sequence[Entry]) -> TradeActivity:
         cum_qty=quantity,
         order_status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
     )
+
+
+def _type(kind: str, amount: Decimal) -> str:
+    if kind == DIVIDEND:
+        return INCOME
+    return DEPOSIT if amount >= ZERO else WITHDRAWAL
 
 
 def _pieces(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -1,17 +1,18 @@
 """The service: every use case of the backend over one world."""
 
 from driftdesk.backend.service.activities import Activities
+from driftdesk.backend.service.controls import Controls
 from driftdesk.backend.service.events import Events
 from driftdesk.backend.service.history import History
 from driftdesk.backend.service.holdings import Holdings
+from driftdesk.backend.service.orders import Orders
 from driftdesk.backend.service.portfolios import Portfolios
 from driftdesk.backend.service.prices import Prices
 from driftdesk.backend.service.runs import Runs
-from driftdesk.backend.service.simulation import Simulation
 from driftdesk.backend.service.subscriptions import Subscriptions
 
 
-class Service(Portfolios, Subscriptions, Runs, Events, Simulation, Holdings, History, Activities, Prices):
+class Service(Portfolios, Subscriptions, Runs, Orders, Events, Controls, Holdings, History, Activities, Prices):
     """What the API calls; thread-safe. Raises the errors of `driftdesk.errors`, which the API maps to statuses."""
 
     def close(self) -> None:

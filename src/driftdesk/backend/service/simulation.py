@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.events.outbox import note_portfolio_status
 from driftdesk.backend.feeds.history import PRICE_LIMIT
+from driftdesk.backend.ledger import OUTSIDE, USD, Transfer, post
 from driftdesk.backend.runs.record import set_status
 from driftdesk.backend.service.accounts import Accounts
 from driftdesk.backend.service.market import Market
@@ -17,7 +18,6 @@ from driftdesk.backend.store.tables import (
     assets,
     flows,
     portfolios,
-    positions,
     price_marks,
     runs,
     subscriptions,
@@ -61,20 +61,16 @@ class Simulation(Accounts, Market):
                     number=number,
                     name=body.name or f"Account {count + 1}",
                     status="ACTIVE",
-                    cash=body.cash,
+                    cash=ZERO,
                     created_at=now,
                 )
             )
-            value = body.cash
+            brought = [Transfer(USD, OUTSIDE, account_id, body.cash)]
             for position in body.positions:
-                price = market.quote(Symbol(position.symbol)).price or ZERO
-                basis = cash_of(position.qty, price)
-                value += basis
-                connection.execute(
-                    insert(positions).values(
-                        account_id=account_id, symbol=position.symbol, quantity=position.qty, cost_basis=basis
-                    )
-                )
+                cost = cash_of(position.qty, market.quote(Symbol(position.symbol)).price or ZERO)
+                brought.append(Transfer(position.symbol, OUTSIDE, account_id, position.qty, cost))
+            post(connection, now, "opening", account_id, brought)
+            value = body.cash + sum((transfer.cost for transfer in brought), ZERO)
             connection.execute(insert(flows).values(account_id=account_id, at=now, kind="opening", amount=value))
         return self.get_account(account_id)
 
@@ -97,6 +93,7 @@ class Simulation(Accounts, Market):
                 connection.execute(price_marks.delete().where(price_marks.c.symbol == symbol))
                 if price is not None:
                     connection.execute(insert(price_marks).values(symbol=symbol, price=price, at=now))
+            self.exchange.wake(connection, body.prices, now)
 
     def deposit(self, body: Deposit) -> TradingAccount:
         """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
@@ -113,12 +110,12 @@ class Simulation(Accounts, Market):
                 raise StateError(
                     f"Account {body.account_id} has {free} USD in cash that no open order needs; it cannot pay more."
                 )
-            connection.execute(
-                update(accounts).where(accounts.c.id == body.account_id).values(cash=accounts.c.cash + body.amount)
+            kind, giver, taker = (
+                ("deposit", OUTSIDE, body.account_id) if body.amount > 0 else ("withdrawal", body.account_id, OUTSIDE)
             )
-            kind = "deposit" if body.amount > 0 else "withdrawal"
+            post(connection, now, kind, body.account_id, [Transfer(USD, giver, taker, abs(body.amount))])
             connection.execute(insert(flows).values(account_id=body.account_id, at=now, kind=kind, amount=body.amount))
-            self._note_inflow(connection, body)
+            self._note_inflow(connection, body.account_id, body.amount)
         return self.trading_account(body.account_id)
 
     def set_asset(self, body: SetAsset) -> Asset:
@@ -171,8 +168,8 @@ class Simulation(Accounts, Market):
                 f"Prices end with {last.date} ({self.world.feed.label}); the clock cannot pass the next open."
             )
 
-    def _note_inflow(self, connection: Connection, body: Deposit) -> None:
-        live = (subscriptions.c.account_id == body.account_id, subscriptions.c.deleted_at.is_(None))
+    def _note_inflow(self, connection: Connection, account_id: str, amount: Decimal) -> None:
+        live = (subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
         waiting = connection.scalar(select(subscriptions.c.uninvested_inflow).where(*live))
         if waiting is None:
             return
@@ -181,7 +178,7 @@ class Simulation(Accounts, Market):
             update(subscriptions)
             .where(*live)
             .values(
-                uninvested_inflow=max(ZERO, waiting + body.amount),
+                uninvested_inflow=max(ZERO, waiting + amount),
                 evaluate_flag=or_(subscriptions.c.evaluate_flag, subscriptions.c.subscription_created),
             )
         )

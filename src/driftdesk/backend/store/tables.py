@@ -22,6 +22,10 @@ assets = Table(
     Column("tradable", Boolean, nullable=False, default=True),
     Column("fractionable", Boolean, nullable=False, default=True),
     Column("halted", Boolean, nullable=False, default=False),
+    # Shares of today for shares of the feed's beginning, as splits made it: feed prices are divided by it.
+    Column("split_to", Integer, nullable=False, server_default="1"),
+    Column("split_from", Integer, nullable=False, server_default="1"),
+    Column("delisted_at", INSTANT),
 )
 
 # Prices set by hand in a simulation; they hold until set again.
@@ -202,6 +206,12 @@ orders = Table(
     Column("notional", NOTIONAL),
     Column("quantity", QUANTITY),
     Column("status", String(20), nullable=False),
+    Column("type", String(10), nullable=False, server_default="market"),
+    Column("time_in_force", String(3), nullable=False, server_default="day"),
+    Column("limit_price", PRICE),
+    Column("stop_price", PRICE),
+    # When the market traded at the stop: from then on it is a market or a limit order.
+    Column("stopped_at", INSTANT),
     Column("reject_reason", Text),
     Column("filled_quantity", QUANTITY, nullable=False),
     Column("filled_value", EXACT, nullable=False),
@@ -214,6 +224,11 @@ orders = Table(
     Column("canceled_at", INSTANT),
     Column("expired_at", INSTANT),
     Column("failed_at", INSTANT),
+    Column("replaced_at", INSTANT),
+    Column("replaced_by", _ID),
+    Column("replaces", _ID),
+    # When what is still open expires; NULL: it stays until canceled.
+    Column("expires_at", INSTANT),
     # When the exchange looks at the order next; NULL: the order is final.
     Column("due_at", INSTANT, index=True),
     UniqueConstraint("account_id", "client_order_id", name="client_order_id_once"),
@@ -233,6 +248,50 @@ fills = Table(
     Column("cash", CENTS, nullable=False),
     # Cash moved less quantity x price: the rounding account is the sum of these (rules.md 1.4).
     Column("rounding", EXACT, nullable=False),
+)
+
+# What happened to an order, as streams tell it: the order's own numbers as they stood then.
+order_events = Table(
+    "order_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_id", _ID, nullable=False, index=True),
+    Column("account_id", _ID, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("event", String(24), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("filled_quantity", QUANTITY, nullable=False),
+    Column("filled_value", EXACT, nullable=False),
+    # Of this fill alone, and the position after it; NULL for other events.
+    Column("price", PRICE),
+    Column("quantity", QUANTITY),
+    Column("position", QUANTITY),
+    Column("reason", Text),
+)
+
+# Double entry: `amount` of `asset` (USD, or shares of a symbol) from one account to another (backend/ledger.py).
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", INSTANT, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("reference", String(40), nullable=False),
+    Column("asset", String(20), nullable=False),
+    Column("source", _ID, nullable=False),
+    Column("target", _ID, nullable=False),
+    Column("amount", EXACT, nullable=False),
+)
+
+# What the exchange shall do wrong on purpose, in the order of their making; `times` NULL: until taken back.
+faults = Table(
+    "faults",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("symbol", String(20)),
+    Column("value", EXACT),
+    Column("times", Integer),
 )
 
 decisions = Table(

@@ -1,0 +1,151 @@
+"""Rows of orders and their events: the one place that writes them."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
+from driftdesk.backend.store.tables import order_events, orders, positions
+from driftdesk.backend.store.types import Row
+from driftdesk.engine.snapshot import Side
+from driftdesk.money import ZERO
+from driftdesk.wire.orders import OrderEvent, OrderStatus
+
+# The event that tells of a status; a fill's depends on whether anything is left.
+_EVENTS = {
+    OrderStatus.ACCEPTED: OrderEvent.ACCEPTED,
+    OrderStatus.NEW: OrderEvent.NEW,
+    OrderStatus.PENDING_NEW: OrderEvent.PENDING_NEW,
+    OrderStatus.PENDING_CANCEL: OrderEvent.PENDING_CANCEL,
+    OrderStatus.PARTIALLY_FILLED: OrderEvent.PARTIAL_FILL,
+    OrderStatus.FILLED: OrderEvent.FILL,
+    OrderStatus.CANCELED: OrderEvent.CANCELED,
+    OrderStatus.EXPIRED: OrderEvent.EXPIRED,
+    OrderStatus.DONE_FOR_DAY: OrderEvent.DONE_FOR_DAY,
+    OrderStatus.REPLACED: OrderEvent.REPLACED,
+    OrderStatus.REJECTED: OrderEvent.REJECTED,
+}
+_STAMPS = {
+    OrderStatus.CANCELED: "canceled_at",
+    OrderStatus.EXPIRED: "expired_at",
+    OrderStatus.REJECTED: "failed_at",
+    OrderStatus.REPLACED: "replaced_at",
+    OrderStatus.FILLED: "filled_at",
+}
+
+
+# Built once: building a statement costs more than running it.
+_ADD: Final = insert(orders)
+_NOTE: Final = insert(order_events)
+_CHANGE: Final = update(orders).where(orders.c.id == bindparam("order"))
+_OPEN: Final = select(orders).where(
+    orders.c.account_id == bindparam("account"),
+    orders.c.client_order_id == bindparam("name"),
+    orders.c.due_at.is_not(None),
+)
+_HELD: Final = select(positions.c.quantity).where(
+    positions.c.account_id == bindparam("account"), positions.c.symbol == bindparam("of")
+)
+_ON_SALE: Final = select(func.sum(orders.c.reserved)).where(
+    orders.c.account_id == bindparam("account"),
+    orders.c.symbol == bindparam("of"),
+    orders.c.side == Side.SELL,
+    orders.c.due_at.is_not(None),
+)
+
+
+def add(connection: Connection, order_id: str, request: OrderRequest, now: datetime, **values: Any) -> Row:
+    """Insert an order with `values` (status, reserved, due_at ...) and its first event; the row."""
+    row: dict[str, Any] = {
+        "id": order_id,
+        "account_id": request.account_id,
+        "client_order_id": request.client_order_id,
+        "symbol": request.symbol,
+        "side": request.side,
+        "notional": request.notional,
+        "quantity": request.quantity,
+        "type": request.type,
+        "time_in_force": request.time_in_force,
+        "limit_price": request.limit_price,
+        "stop_price": request.stop_price,
+        "reject_reason": None,
+        "filled_quantity": ZERO,
+        "filled_value": ZERO,
+        "filled_cash": ZERO,
+        "reserved": ZERO,
+        "submitted_at": now,
+        "updated_at": now,
+        **values,
+    }
+    connection.execute(_ADD, row)
+    connection.execute(_NOTE, event(row, OrderStatus(row["status"]), now, reason=row["reject_reason"]))
+    return row
+
+
+def set_status(connection: Connection, row: Row, status: OrderStatus, now: datetime, reason: str | None = None) -> Row:
+    """Move an open order to `status`, with its event; the row after that."""
+    changes = status_changes(status, now) | ({"reject_reason": reason} if reason else {})
+    connection.execute(_CHANGE, {"order": row["id"], **changes})
+    changed = {**row, **changes}
+    connection.execute(_NOTE, event(changed, status, now, reason=reason))
+    return changed
+
+
+def status_changes(status: OrderStatus, now: datetime) -> dict[str, Any]:
+    """The columns that a status sets; a final one lets go what the order reserved, and it is due no more."""
+    stamp = _STAMPS.get(status)
+    ended = {stamp: now, "due_at": None, "reserved": ZERO} if stamp else {}
+    return {"status": status, "updated_at": now, **ended}
+
+
+def event(
+    row: Row,
+    status: OrderStatus,
+    now: datetime,
+    *,
+    fill: tuple[Decimal, Decimal, Decimal] | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """What happened to an order, as a row of its events; `fill` is price, quantity and the position after it."""
+    price, quantity, position = fill or (None, None, None)
+    return {
+        "order_id": row["id"],
+        "account_id": row["account_id"],
+        "at": now,
+        # A rest that goes on after the night was partly filled before: nothing new was filled.
+        "event": _EVENTS[status] if fill or status is not OrderStatus.PARTIALLY_FILLED else OrderEvent.RESTATED,
+        "status": status,
+        "filled_quantity": row["filled_quantity"],
+        "filled_value": row["filled_value"],
+        "price": price,
+        "quantity": quantity,
+        "position": position,
+        "reason": reason,
+    }
+
+
+def open_order(connection: Connection, account_id: str, client_order_id: str) -> Row | None:
+    """The account's order of that client id while it is open."""
+    asked = {"account": account_id, "name": client_order_id}
+    return connection.execute(_OPEN, asked).mappings().first()
+
+
+def free_shares(connection: Connection, account_id: str, symbol: str) -> Decimal:
+    """Shares held of a symbol less what open sells of it reserve."""
+    mine = {"account": account_id, "of": symbol}
+    free: Decimal = (connection.scalar(_HELD, mine) or ZERO) - (connection.scalar(_ON_SALE, mine) or ZERO)
+    return max(ZERO, free)
+
+
+def broker_order(row: Row) -> BrokerOrder:
+    """A row as runs see it."""
+    return BrokerOrder(
+        id=row["id"],
+        client_order_id=row["client_order_id"],
+        status=OrderStatus(row["status"]),
+        filled_quantity=row["filled_quantity"],
+        filled_cash=row["filled_cash"],
+        reason=row["reject_reason"],
+    )

@@ -1,0 +1,70 @@
+"""The signature of SnapTrade's requests: who asks, when, and that nothing was changed on the way (wire/snaptrade.md 1).
+
+What is signed is the text of the query exactly as it is sent, so it is built here and nowhere encoded again.
+"""
+
+import hmac
+import json
+from base64 import b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from driftdesk.errors import InputError
+
+_OURS: Final = ("userId=", "userSecret=", "clientId=", "timestamp=")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapTradeUser:
+    """The user of a commercial key whose accounts are asked for."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapTradeKeys:
+    """A client id and its consumer key; a commercial key acts for a `user`, a personal one has none.
+
+    Raises InputError where one of them is empty.
+    """
+
+    client_id: str
+    consumer_key: str = field(repr=False)
+    user: SnapTradeUser | None = None
+
+    def __post_init__(self) -> None:
+        given = {"client_id": self.client_id, "consumer_key": self.consumer_key}
+        if self.user is not None:
+            given |= {"user.id": self.user.id, "user.secret": self.user.secret}
+        for name, text in given.items():
+            if not text.strip():
+                raise InputError(
+                    f"{name} of the SnapTrade keys is empty; a commercial key needs client id, consumer key, user id "
+                    "and user secret, a personal key only the first two.",
+                    field=name,
+                    allowed="text that is not empty",
+                )
+
+
+def signed_query(query: str, keys: SnapTradeKeys, timestamp: int) -> str:
+    """The raw `query` with user, client and `timestamp` (whole seconds since 1970), each value percent-encoded."""
+    parts = [part for part in query.split("&") if part and not part.startswith(_OURS)]
+    if keys.user is not None:
+        parts += [f"userId={quote(keys.user.id, safe='')}", f"userSecret={quote(keys.user.secret, safe='')}"]
+    return "&".join([*parts, f"clientId={quote(keys.client_id, safe='')}", f"timestamp={timestamp}"])
+
+
+def sign(consumer_key: str, path: str, query: str, body: bytes = b"") -> str:
+    """The `Signature` header for a request to `path` with the raw `query` and the JSON text `body`.
+
+    An absent body and ``{}`` are signed as null. Raises ValueError where the body is no JSON.
+    """
+    # The other side reads the body and writes it again in this way, floats included. What is sent is the body itself:
+    # its amounts are exact, and this copy of them is only compared.
+    content = (json.loads(body) if body else None) or None
+    signed = {"content": content, "path": path, "query": query}
+    text = json.dumps(signed, separators=(",", ":"), sort_keys=True)
+    return b64encode(hmac.digest(consumer_key.encode(), text.encode(), sha256)).decode()

@@ -1,0 +1,1 @@
+"""Messages of SnapTrade (seed 002, wire/snaptrade.md): orders, accounts, trades."""
