@@ -56,7 +56,7 @@ def view(client: Client, account_id: str, targets: Targets) -> tuple[Held, Marke
     """What the backend tells about an account and its market."""
     positions = client.accounts.positions(account_id)
     symbols = {position.symbol for position in positions} | set(targets.symbols)
-    held = Held(client.accounts.trading(account_id).cash, positions, client.accounts.orders(account_id))
+    held = Held(client.accounts.trading(account_id).cash, positions, client.orders.list(account_id))
     assets = {asset.symbol: asset for asset in client.market.assets()}
     return held, Market(client.market.clock(), client.market.latest_trades(symbols), assets)
 
@@ -158,7 +158,7 @@ def test_a_followed_portfolio_cannot_be_made_inactive(client: Client) -> None:
         pytest.param(lambda client: client.accounts.get(UNKNOWN), id="account"),
         pytest.param(lambda client: client.accounts.trading(UNKNOWN), id="money"),
         pytest.param(lambda client: client.accounts.positions(UNKNOWN), id="positions"),
-        pytest.param(lambda client: client.accounts.orders(UNKNOWN), id="orders"),
+        pytest.param(lambda client: client.orders.list(UNKNOWN), id="orders"),
         pytest.param(lambda client: client.accounts.equity_history(UNKNOWN), id="history"),
         pytest.param(lambda client: client.market.asset("NOSUCH"), id="asset"),
     ],

@@ -311,7 +311,7 @@ READS: dict[str, Callable[[Client], object]] = {
     "account": lambda client: client.accounts.get("a"),
     "trading": lambda client: client.accounts.trading("a"),
     "positions": lambda client: client.accounts.positions("a"),
-    "orders": lambda client: client.accounts.orders("a"),
+    "orders": lambda client: client.orders.list("a"),
     "portfolios": lambda client: client.portfolios.list(),
     "subscriptions": lambda client: client.subscriptions.list(),
     "runs": lambda client: client.runs.list(),

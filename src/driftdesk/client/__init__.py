@@ -11,6 +11,7 @@ from driftdesk.client.events import Events
 from driftdesk.client.guard import Guard
 from driftdesk.client.resources.accounts import Accounts
 from driftdesk.client.resources.market import Market
+from driftdesk.client.resources.orders import Orders
 from driftdesk.client.resources.rebalancing import Decisions, Portfolios, Runs, Subscriptions
 from driftdesk.client.resources.simulation import Simulation
 from driftdesk.client.transport import ClientKeys, Transport
@@ -47,6 +48,7 @@ class Client:
         self.runs = Runs(self._transport)
         self.decisions = Decisions(self._transport)
         self.accounts = Accounts(self._transport)
+        self.orders = Orders(self._transport)
         self.market = Market(self._transport)
         self.simulation = Simulation(self._transport)
         self.events = Events(self._transport)

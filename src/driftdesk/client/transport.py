@@ -133,9 +133,18 @@ class Transport:
         """PATCH with the fields of `body` that were set, its answer read as `kind`. Never retried."""
         return self._read(kind, self._write("PATCH", path, body.model_dump_json(by_alias=True, exclude_unset=True)))
 
+    def put(self, kind: type[T], path: str, body: Message) -> T:
+        """PUT `body`, its answer read as `kind`. Never retried."""
+        return self._read(kind, self._write("PUT", path, _text(body)))
+
     def delete(self, path: str) -> None:
         """DELETE `path`. Never retried."""
         self._write("DELETE", path)
+
+    def delete_as(self, kind: type[T], path: str, query: Mapping[str, QueryValue] | None = None) -> T:
+        """DELETE `path`, its answer read as `kind`; None values of `query` are left out. Never retried."""
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        return self._read(kind, self._write("DELETE", str(httpx.URL(path, params=params)) if params else path))
 
     @contextmanager
     def stream(

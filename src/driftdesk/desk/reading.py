@@ -86,7 +86,7 @@ class OwnReading:
             account_id = each.account.id
             positions = bulk.positions.get(account_id, ())
             busy = bulk.reserved_cash.get(account_id, ZERO) > ZERO or _reserved(positions)
-            orders = tuple(self.client.accounts.orders(account_id)) if busy else ()
+            orders = self.client.orders.list(account_id) if busy else ()
             held = Held(bulk.cash.get(account_id, ZERO), positions, orders)
             views.append(view_of(each, held, market))
         return tuple(views)
@@ -94,7 +94,7 @@ class OwnReading:
     def held(self, account_id: str) -> Held:
         trading = self.client.accounts.trading(account_id)
         positions = tuple(self.client.accounts.positions(account_id))
-        return Held(trading.cash, positions, tuple(self.client.accounts.orders(account_id)))
+        return Held(trading.cash, positions, self.client.orders.list(account_id))
 
     def market(self, symbols: Iterable[str]) -> Market:
         assets: Mapping[str, Asset] = {asset.symbol: asset for asset in self.client.market.assets()}
@@ -127,7 +127,7 @@ class RealReading:
     def held(self, account_id: str) -> Held:
         accounts = self._client.accounts
         trading, positions = accounts.trading(account_id), tuple(accounts.positions(account_id))
-        return Held(trading.cash, positions, tuple(accounts.orders(account_id)))
+        return Held(trading.cash, positions, self._client.orders.list(account_id))
 
     def market(self, symbols: Iterable[str]) -> Market:
         assets = self._assets_of(set(symbols))
@@ -141,7 +141,7 @@ class RealReading:
         accounts = self._client.accounts
         try:
             trading, positions = accounts.trading(account_id), tuple(accounts.positions(account_id))
-            orders = tuple(accounts.orders(account_id)) if _busy(trading, positions) else ()
+            orders = self._client.orders.list(account_id) if _busy(trading, positions) else ()
         except (BackendNotFound, Rejected) as error:
             return Held(ZERO), f"The backend gives no holdings of this account: {error}"
         return Held(trading.cash, positions, orders), None

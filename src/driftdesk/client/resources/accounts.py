@@ -19,9 +19,7 @@ from driftdesk.wire.activities import Activity
 from driftdesk.wire.arrow import MEDIA_TYPE, positions_from_arrow
 from driftdesk.wire.base import write_time
 from driftdesk.wire.history import PortfolioHistory
-from driftdesk.wire.orders import Order
 
-_MOST_ORDERS: Final = 500
 _ACTIVITIES_A_PAGE: Final = 100
 
 
@@ -76,13 +74,6 @@ class Accounts:
     def all_positions(self) -> BulkPositions:
         """Positions and cash of every account in one answer: as Arrow where the backend speaks it, else as JSON."""
         return self._transport.get_as(BulkPositions, "/v1/accounts/positions", MEDIA_TYPE, positions_from_arrow)
-
-    def orders(
-        self, account_id: str, *, status: str = "open", limit: int = _MOST_ORDERS, direction: str = "desc"
-    ) -> tuple[Order, ...]:
-        """Orders that are `open`, `closed` or `all`, at most 500, newest first unless `direction` is ``asc``."""
-        query: dict[str, QueryValue] = {"status": status, "limit": limit, "direction": direction}
-        return self._transport.get(tuple[Order, ...], f"{_trading(account_id)}/orders", query)
 
     def equity_history(self, account_id: str) -> EquityHistory:
         """Equity, cash and flows (USD) at the close of each session (ours)."""

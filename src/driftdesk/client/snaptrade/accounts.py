@@ -1,7 +1,6 @@
 """Connections, accounts, and what they hold (wire/snaptrade.md 4)."""
 
 from collections.abc import Iterable
-from itertools import batched
 from typing import Final
 
 from driftdesk.client.resources.paging import segment
@@ -43,8 +42,10 @@ class SnapTradeAccounts:
 
         For the moment before a trade: SnapTrade disables keys that poll for prices.
         """
-        path, found = f"/accounts/{segment(account_id)}/quotes", []
-        for some in _tens(symbols):
-            query = {"symbols": ",".join(some), "use_ticker": "false" if by_id else "true"}
-            found.extend(self._transport.get(tuple[Quote, ...], path, query))
-        return tuple(found)
+        path, wanted = f"/accounts/{segment(account_id)}/quotes", tuple(symbols)
+        found: tuple[Quote, ...] = ()
+        for start in range(0, len(wanted), _QUOTES_AT_ONCE):
+            some = ",".join(wanted[start : start + _QUOTES_AT_ONCE])
+            query = {"symbols": some, "use_ticker": "false" if by_id else "true"}
+            found += self._transport.get(tuple[Quote, ...], path, query)
+        return found

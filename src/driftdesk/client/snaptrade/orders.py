@@ -61,7 +61,9 @@ class Cancellation:
         status, filled, total = self.order.status, self.order.filled_quantity or ZERO, self.order.total_quantity
         so_far = f"{format_decimal(filled)} of {'?' if total is None else format_decimal(total)} filled"
         if not self.is_final:
-            return f"SnapTrade took the cancel of {name}, which is still {status} with {so_far}; look again in a minute."
+            return (
+                f"SnapTrade took the cancel of {name}, which is still {status} with {so_far}; look again in a minute."
+            )
         if self.order.canceled_quantity or status in _CANCELED:
             return f"Canceled {name}, {so_far}."
         return f"The cancel of {name} came too late: it is {status}, {so_far}."

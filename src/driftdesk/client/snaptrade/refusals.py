@@ -53,7 +53,9 @@ def refusal(answer: httpx.Response) -> dict[str, Any]:
         parts.append(f"It said: {_text(detail)}")
     elif meaning is None:
         parts.append("It gave no reason.")
-    doubtful = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status_code != HTTPStatus.NOT_IMPLEMENTED
+    doubtful = (
+        answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status_code != HTTPStatus.NOT_IMPLEMENTED
+    )
     if answer.request.method != "GET" and doubtful:
         parts.append("Whether it took effect is not known; look before trying again.")
     return {"message": " ".join(parts), "code": code}

@@ -1,0 +1,107 @@
+"""Orders of any account: list, place, replace, cancel, history (wire/alpaca.md 11.4, the broker's door)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from driftdesk.client.resources.paging import segment
+from driftdesk.client.transport import QueryValue, Transport
+from driftdesk.wire.base import write_time
+from driftdesk.wire.orders import (
+    CanceledOrder,
+    ClosedPosition,
+    CreateOrder,
+    Order,
+    OrderHistory,
+    ReplaceOrder,
+)
+
+_MOST: Final = 500
+
+
+class Orders:
+    """`client.orders`. Every method raises BackendError; a refused order is Rejected: 403 without cash or shares."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(  # noqa: PLR0913 - the documented filters
+        self,
+        account_id: str,
+        *,
+        status: str = "open",
+        after: datetime | None = None,
+        until: datetime | None = None,
+        direction: str = "desc",
+        symbols: Iterable[str] = (),
+        side: str | None = None,
+        limit: int = _MOST,
+    ) -> tuple[Order, ...]:
+        """Orders that are `open`, `closed` or `all`, by submission time; `after` and `until` are exclusive."""
+        query: dict[str, QueryValue] = {
+            "status": status,
+            "limit": limit,
+            "direction": direction,
+            "after": None if after is None else write_time(after),
+            "until": None if until is None else write_time(until),
+            "symbols": ",".join(symbols) or None,
+            "side": side,
+        }
+        return self._transport.get(tuple[Order, ...], _orders(account_id), query)
+
+    def get(self, account_id: str, order_id: str) -> Order:
+        """One order; BackendNotFound where the account has none of that id."""
+        return self._transport.get(Order, f"{_orders(account_id)}/{segment(order_id)}")
+
+    def get_by_client_id(self, account_id: str, client_order_id: str) -> Order:
+        """One order by its client order id."""
+        query: dict[str, QueryValue] = {"client_order_id": client_order_id}
+        return self._transport.get(Order, f"{_orders(account_id)}:by_client_order_id", query)
+
+    def place(self, account_id: str, order: CreateOrder) -> Order:
+        """Send an order; never retried. A client_order_id makes it safe to look for it after a time-out."""
+        return self._transport.post(Order, _orders(account_id), order)
+
+    def estimate(self, account_id: str, order: CreateOrder) -> Order:
+        """What a market order would fill at now; nothing is placed."""
+        return self._transport.post(Order, f"{_orders(account_id)}/estimation", order)
+
+    def replace(self, account_id: str, order_id: str, changes: ReplaceOrder) -> Order:
+        """Replace an open order by one with other terms; the new order."""
+        return self._transport.patch(Order, f"{_orders(account_id)}/{segment(order_id)}", changes)
+
+    def cancel(self, account_id: str, order_id: str) -> None:
+        """Cancel an open order; Rejected (422) for one that has ended."""
+        self._transport.delete(f"{_orders(account_id)}/{segment(order_id)}")
+
+    def cancel_all(self, account_id: str) -> tuple[CanceledOrder, ...]:
+        """Cancel every open order; what became of each."""
+        return self._transport.delete_as(tuple[CanceledOrder, ...], _orders(account_id))
+
+    def close_position(
+        self, account_id: str, symbol: str, *, qty: Decimal | None = None, percentage: Decimal | None = None
+    ) -> Order:
+        """Sell a position at the market: all of it, `qty` shares, or `percentage` of it."""
+        query: dict[str, QueryValue] = {
+            "qty": None if qty is None else str(qty),
+            "percentage": None if percentage is None else str(percentage),
+        }
+        return self._transport.delete_as(Order, f"{_positions(account_id)}/{segment(symbol)}", query)
+
+    def close_all_positions(self, account_id: str, *, cancel_orders: bool = False) -> tuple[ClosedPosition, ...]:
+        """Sell every position at the market, after canceling the open orders if asked to; what became of each."""
+        query: dict[str, QueryValue] = {"cancel_orders": "true" if cancel_orders else "false"}
+        return self._transport.delete_as(tuple[ClosedPosition, ...], _positions(account_id), query)
+
+    def history(self, account_id: str, order_id: str) -> OrderHistory:
+        """One order and everything that happened to it, oldest first (ours)."""
+        return self._transport.get(OrderHistory, f"{_orders(account_id)}/{segment(order_id)}/history")
+
+
+def _orders(account_id: str) -> str:
+    return f"/v1/trading/accounts/{segment(account_id)}/orders"
+
+
+def _positions(account_id: str) -> str:
+    return f"/v1/trading/accounts/{segment(account_id)}/positions"
