@@ -46,6 +46,12 @@ page = st.navigation(
                 help="The history of runs; the steps, fills and failures of one.",
             ),
             st.Page(
+                "views/orders.py",
+                title="Orders",
+                icon=":material/list_alt:",
+                help="Orders at the broker: what is open, what became of the others; place, replace and cancel.",
+            ),
+            st.Page(
                 "views/decisions.py",
                 title="Decisions",
                 icon=":material/rule:",

@@ -1,10 +1,11 @@
-"""One run: its steps, its fills against the plan, what failed or was skipped, and a way to cancel it while open."""
+"""One run: its steps, fills, slippage, what did not trade and what is left, and a way to cancel it while open."""
 
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import confirmation
+import run_retry
 import sidebar
 import state
 import streamlit as st
@@ -12,35 +13,52 @@ import widgets
 
 from driftdesk.figures import (
     count_of,
+    cumulative_alt,
+    cumulative_figure,
+    executions,
+    executions_table,
     fills_alt,
     fills_figure,
     fills_table,
     money,
+    percent,
     previewed_alt,
     previewed_table,
     refused_table,
+    run_cost,
     run_reason,
+    run_slippage,
+    run_traded,
+    signed_bps,
+    slippage_alt,
+    slippage_figure,
+    slippage_time_figure,
     timeline_alt,
     timeline_figure,
     timeline_table,
+    unfinished,
     words,
 )
 
 POLL = "2s"
 MINUTE = timedelta(minutes=1)
+SECTIONS = ("Fills", "Over time", "Slippage", "Not traded", "Drift now", "Steps")
+CURVE_LEGEND = widgets.legend(":orange[▼] sold so far", ":blue[▲] bought so far", "┄ planned")
+SLIPPAGE_LEGEND = widgets.legend(":orange[▼] sell", ":blue[▲] buy", ":gray[—] average so far, weighted by value")
 
 
 def show(run_id: str, names: dict[str, str]) -> None:
-    """Draw the run; while it is open on a real clock, look again every two seconds."""
+    """Draw the run; while it is open on a real clock, look again every two seconds. Raises BackendNotFound."""
     run = state.desk().run(run_id)
-    if run.is_open and state.canceling() == run.id:
-        # Not watched meanwhile: drawing again would take the dialog away from under a person's hands.
-        _draw(run, names)
-        _confirm_cancel(run)
-    elif run.is_open and state.desk().simulation is None:
-        _watch(run_id, names)
-    else:
-        _draw(run, names)
+    with st.container(border=True):
+        if run.is_open and state.canceling() == run.id:
+            # Not watched meanwhile: drawing again would take the dialog away from under a person's hands.
+            _draw(run, names)
+            _confirm_cancel(run)
+        elif run.is_open and state.desk().simulation is None:
+            _watch(run_id, names)
+        else:
+            _draw(run, names)
 
 
 @st.fragment(run_every=POLL, key="watched_run")
@@ -64,28 +82,109 @@ def _draw(run: Any, names: dict[str, str]) -> None:
         widgets.chart(timeline_figure(run, state.theme()), timeline_alt(run), "timeline_chart")
     if run.is_open:
         _while_open(run)
-    fills, previewed = fills_table(run), previewed_table(run)
+    previewed = previewed_table(run)
     if len(previewed):
-        st.markdown("**Previewed orders**")
-        widgets.table(previewed, previewed_alt(run))
-        later = "the run plans again when it starts, and sends these unless prices moved far."
-        st.caption(
-            f"Nothing was sent yet: {later}" if run.is_open else "The run ended before it started: none was sent."
-        )
-    elif len(fills):
-        widgets.chart(fills_figure(run, state.theme()), fills_alt(run), "fills_chart")
-        widgets.table(fills, fills_alt(run))
-        widgets.download(fills, "fills", run.id[:8], key="download_fills")
+        _previewed(run, previewed)
+    elif len(fills_table(run)) or len(refused_table(run)):
+        _metrics(run)
+        _sections(run)
     else:
         st.caption("The orders are planned when the run starts." if run.is_open else "This run has no orders.")
-    refused = refused_table(run)
-    if len(refused):
-        st.markdown("**Not traded, or not in full**")
-        widgets.table(refused, f"{count_of(len(refused), 'order')} not traded or not in full, each with its reason.")
-    if run.events:
-        with st.expander("Steps as a table", icon=":material/table_rows:", on_change="rerun", key="steps_rows") as rows:
-            if rows.open:
-                widgets.table(timeline_table(run), timeline_alt(run))
+
+
+def _previewed(run: Any, previewed: Any) -> None:
+    st.markdown("**Previewed orders**")
+    widgets.table(previewed, previewed_alt(run))
+    later = "the run plans again when it starts, and sends these unless prices moved far."
+    st.caption(f"Nothing was sent yet: {later}" if run.is_open else "The run ended before it started: none was sent.")
+
+
+def _metrics(run: Any) -> None:
+    fills = fills_table(run)
+    done = int((fills["State"] == "Filled").sum())
+    planned = sum(fills["Planned notional"].dropna(), Decimal(0))
+    traded, slippage = run_traded(run), run_slippage(run)
+    left = len(unfinished(run))
+    widgets.metrics(
+        [
+            (
+                "Orders filled",
+                f"{done} of {len(fills)}",
+                f"{left} not in full" if left else f"{len(run.skipped_orders)} skipped",
+                "orange" if left else "gray",
+            ),
+            (
+                "Traded",
+                money(traded, cents=False),
+                f"{percent(traded / planned, 0)} of {money(planned, cents=False)}" if planned else "",
+                "gray",
+            ),
+            (
+                "Slippage",
+                "none" if slippage is None else signed_bps(slippage),
+                "no fill to compare" if slippage is None else f"{money(run_cost(run))} against the plan",
+                "gray",
+            ),
+        ],
+        across=3,
+    )
+
+
+def _sections(run: Any) -> None:
+    fills, over_time, slippage, not_traded, drift, steps = st.tabs(
+        SECTIONS, key="section", on_change="rerun", bind="query-params"
+    )
+    with fills:
+        if fills.open:
+            frame = fills_table(run)
+            widgets.chart(fills_figure(run, state.theme()), fills_alt(run), "fills_chart")
+            widgets.table(frame, fills_alt(run))
+            widgets.download(frame, "fills", run.id[:8], key="download_fills")
+    with over_time:
+        if over_time.open:
+            _over_time(run)
+    with slippage:
+        if slippage.open:
+            _slippage(run)
+    with not_traded:
+        if not_traded.open:
+            run_retry.not_traded(run)
+    with drift, state.sentences():
+        if drift.open:
+            run_retry.drift_left(run)
+    with steps:
+        if steps.open and not run.events:
+            st.caption("This backend records no steps of a run.")
+        elif steps.open:
+            widgets.table(timeline_table(run), timeline_alt(run))
+            widgets.download(timeline_table(run), "steps", run.id[:8], key="download_steps")
+
+
+def _executions(run: Any) -> Any:
+    until = None if run.is_open else run.updated_at + MINUTE
+    return executions(run, state.fills(run.account_id, run.created_at - MINUTE, until))
+
+
+def _over_time(run: Any) -> None:
+    done = _executions(run)
+    st.markdown(CURVE_LEGEND)
+    widgets.chart(cumulative_figure(run, done, state.theme()), cumulative_alt(run, done), "cumulative_chart")
+    st.caption(state.plain(cumulative_alt(run, done)))
+    frame = executions_table(done)
+    widgets.table(frame, cumulative_alt(run, done))
+    widgets.download(frame, "fills-over-time", run.id[:8], key="download_executions")
+
+
+def _slippage(run: Any) -> None:
+    done = _executions(run)
+    st.caption(state.plain(slippage_alt(run)))
+    if run_slippage(run) is None:
+        return
+    widgets.chart(slippage_figure(run, state.theme()), slippage_alt(run), "slippage_chart")
+    st.markdown("**Fill by fill**")
+    st.markdown(SLIPPAGE_LEGEND)
+    widgets.chart(slippage_time_figure(done, state.theme()), slippage_alt(run), "slippage_time_chart")
+    widgets.download(executions_table(done), "slippage", run.id[:8], key="download_slippage_fills")
 
 
 def _while_open(run: Any) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import simulation_controls
 import state
 import streamlit as st
 import widgets
@@ -47,6 +48,7 @@ def show(title: str) -> None:
         st.caption(state.plain(f"Prices: {clock.feed or 'not named by the backend'}"))
         if state.desk().simulation is not None:
             _advance(clock.timestamp, clock.next_open)
+            simulation_controls.show()
         if state.desk().estimates:
             st.button("Read again", icon=":material/refresh:", on_click=state.refresh, help=READ_AGAIN)
 

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,11 +22,12 @@ from driftdesk import (
     propose,
     to_portfolio,
 )
-from driftdesk.figures import Theme, new_york, theme_of, worst_first
+from driftdesk.figures import AccountOrder, Theme, new_york, theme_of, worst_first
 
 ACCOUNT, COMPARE, RUN = "account", "compare", "run"
 FOLLOWED = "its own"
 NOT_FOUND, REFUSED = 404, (409, 422)
+MOST_FILLS = 5_000
 T = TypeVar("T")
 
 
@@ -93,6 +94,55 @@ def open_runs() -> tuple[Any, ...]:
     return (*desk().runs(status="QUEUED"), *desk().runs(status="IN_PROGRESS"))
 
 
+def orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
+    """The open orders of these accounts, then those that ended, newest first, up to 500 of each account."""
+    far = desk().estimates and len(account_ids) > 1
+    return _far_orders(account_ids) if far else _near_orders(account_ids)
+
+
+@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+def _near_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
+    return _listed_orders(account_ids)
+
+
+@st.cache_resource(ttl=300, max_entries=1, show_spinner="Reading the orders of every account.")
+def _far_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
+    return _listed_orders(account_ids)
+
+
+def _listed_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
+    # Two lists: many that ended must not push an open one out. What ends between the two is in both.
+    found = {
+        order.id: AccountOrder(account_id, order, status == "open")
+        for account_id in account_ids
+        for status in ("open", "closed")
+        for order in desk().client.orders.list(account_id, status=status)
+    }
+    newest = sorted(found.values(), key=lambda row: row.order.submitted_at or row.order.created_at, reverse=True)
+    return tuple(sorted(newest, key=lambda row: not row.is_open))
+
+
+# An account trades in many runs: only what was filled between a run's creation and its end can be the run's.
+@st.cache_resource(ttl=5, max_entries=64, show_spinner=False)
+def fills(account_id: str, after: datetime, until: datetime | None) -> tuple[Any, ...]:
+    """What was filled in an account between two instants, oldest first."""
+    return desk().client.accounts.activities(
+        account_id, types=("FILL",), after=after, until=until, direction="asc", max_items=MOST_FILLS
+    )
+
+
+@st.cache_resource(ttl=3600, max_entries=500, show_spinner=False)
+def ended_run(run_id: str, updated_at: datetime) -> Any:
+    """A run that has ended, with its plan, as it stood at `updated_at`: its list of orders may be written later."""
+    return desk().run(run_id)
+
+
+@st.cache_resource(ttl=60, max_entries=8, show_spinner="Reading the equity of the accounts.")
+def equity_histories(account_ids: tuple[str, ...]) -> tuple[Any, ...]:
+    """The equity of each account at the close of its sessions."""
+    return tuple(desk().equity_history(account_id) for account_id in account_ids)
+
+
 def assets(symbols: Iterable[str]) -> dict[str, Any]:
     """What the backend knows of `symbols`; one that it does not know is missing."""
     return {symbol: asset for symbol in symbols if (asset := _asset(symbol)) is not None}
@@ -117,7 +167,8 @@ def proposal(question: str, _portfolio: Any, _draft: Any) -> Proposal:
 
 def refresh() -> None:
     """Forget what was read: something was written."""
-    for read in (_near_book, _far_book, _far_account, _near_runs, _far_runs, decisions, open_runs, _asset, proposal):
+    reads = (_near_book, _far_book, _far_account, _near_runs, _far_runs, _near_orders, _far_orders)
+    for read in (*reads, decisions, open_runs, fills, equity_histories, _asset, proposal):
         read.clear()
 
 
@@ -150,6 +201,12 @@ def kept(name: str, make: Callable[[], T]) -> T:
     """What the session keeps under `name`, made when it is first asked for."""
     value: T = st.session_state.setdefault(name, make())
     return value
+
+
+def choose(choices: Mapping[str, Any]) -> None:
+    """Set widgets of a page that is about to open, by their keys."""
+    for key, value in choices.items():
+        st.session_state[key] = value
 
 
 def is_drawn(key: str) -> bool:

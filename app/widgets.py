@@ -35,6 +35,8 @@ COLUMNS = {
     "Weight now %": st.column_config.NumberColumn("Now %", format="%.2f%%", width="small", help="Weight now"),
     "Weight after %": st.column_config.NumberColumn("After %", format="%.2f%%", width="small", help="Weight after"),
     **dict.fromkeys(("Equity", "Cash", "Value", "Notional", "Traded", "Planned notional", "Filled notional"), MONEY),
+    **dict.fromkeys(("Sold", "Bought", "Left", "Notional now", "Cost"), MONEY),
+    "Day": st.column_config.DateColumn(format="YYYY-MM-DD"),
     "Price": st.column_config.NumberColumn(format="$%,.2f", width="small"),
     "Planned price": st.column_config.NumberColumn(format="$%.4f"),
     "Average price": st.column_config.NumberColumn(format="$%.4f"),
@@ -45,9 +47,13 @@ COLUMNS = {
     "Slippage bp": st.column_config.NumberColumn(format="%.1f", width="small"),
     "Quantity": st.column_config.NumberColumn(format="%,.4f", width="small"),
     "Filled quantity": st.column_config.NumberColumn(format="%,.4f"),
+    "Fill price": st.column_config.NumberColumn(format="$%.4f", width="small"),
+    "Position": st.column_config.NumberColumn(format="%,.4f", width="small", help="Shares held after it"),
+    "At": st.column_config.DatetimeColumn("Time", format="YYYY-MM-DD HH:mm:ss", timezone="America/New_York"),
     "Why": st.column_config.TextColumn(width=WHY_WIDTH),
     "What happened": st.column_config.TextColumn(width="large"),
-    "Details": st.column_config.TextColumn(width=300),
+    **dict.fromkeys(("Details", "Reason"), st.column_config.TextColumn(width=300)),
+    "Terms": st.column_config.TextColumn(width=130),
     "Next session": st.column_config.DateColumn(
         format="ddd D MMM YYYY", width=125, help="When its calendar day is next due"
     ),
@@ -60,13 +66,16 @@ BADGES = {
     "Side": ["▼ Sell", "▲ Buy"],
     "Standing": ["Problem", "Outside band", "Near the edge", "Inside", "No portfolio"],
     "Status": ["Over its band", "Under its band", "In band", "No target"],
-    "State": ["Error", "Timeout", "Held", "Needs adjustment", "Problem", "Queued", "In progress", "Open run", "Waits"],
+    "State": [
+        *("Error", "Timeout", "Held", "Needs adjustment", "Problem", "Rejected"),
+        *("Queued", "In progress", "Open run", "Waits", "New", "Accepted", "Partially filled", "Pending cancel"),
+    ],
 }
 BADGE_COLOURS = {
     "Side": ["orange", "blue"],
     "Standing": ["orange", "orange", "gray", "gray", "gray"],
     "Status": ["orange", "blue", "gray", "gray"],
-    "State": [*["orange"] * 5, *["blue"] * 4],
+    "State": [*["orange"] * 6, *["blue"] * 8],
 }
 OUTCOMES: dict[str, tuple[str, str, Any]] = {
     "run": ("Would rebalance", ":material/sync_alt:", "orange"),
@@ -76,7 +85,7 @@ OUTCOMES: dict[str, tuple[str, str, Any]] = {
 ATTENTION_ICONS = {"problem": ":material/error:", "breach": ":material/straighten:", "run": ":material/sms_failed:"}
 # Longer tables scroll inside themselves.
 ALL_ROWS = 15
-HIDDEN = ("Account id", "Portfolio id", "Run", "Line", "Client order id")
+HIDDEN = ("Account id", "Portfolio id", "Run", "Line", "Order id", "Client order id")
 
 
 def legend(*items: str) -> str:

@@ -1,5 +1,6 @@
 """Worlds to test on: an empty one with prices set by hand, and the demo world, built once and copied."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.opening import make_feed, open_service
@@ -87,9 +89,11 @@ def pass_time(service: Service) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def demo_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with the demo world, built once; not to be written to."""
-    directory = tmp_path_factory.mktemp("demo-template")
-    ensure_world(directory)
+    """A data directory with the demo world, built once for all workers of a test run; not to be written to."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo-template"
+    with FileLock(f"{directory}.building"):
+        ensure_world(directory)
     return directory
 
 

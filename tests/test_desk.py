@@ -18,6 +18,7 @@ from driftdesk.engine.planner import Options, RunType
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.errors import InputError, NotFound, Rejected
 from driftdesk.translate import to_portfolio
+from driftdesk.wire.orders import CreateOrder
 from driftdesk.wire.portfolios import CreatePortfolio, Portfolio, UpdatePortfolio
 from driftdesk.wire.simulation import Advance, SetAsset, SetPrices
 
@@ -91,6 +92,26 @@ def test_the_desk_s_snapshot_is_the_backend_s(service: Service, desk: Desk, foll
         market = service.world.market(connection, service.world.now())
         mine = service.world.snapshot(connection, account, view.model.targets.symbols, market)
     assert mine == view.snapshot
+
+
+def test_orders_that_rest_do_not_keep_a_preview_from_its_run(
+    service: Service, desk: Desk, open_account: OpenAccount
+) -> None:
+    """They reserve what their terms allow, 600 + 1500 + 500 USD: the orders planned here are those planned there."""
+    account = open_account("10000.00", TLT="20")
+    for symbol, terms in (
+        ("TLT", {"type": "limit", "limit_price": "30", "qty": "20"}),
+        ("SPY", {"type": "stop", "stop_price": "150", "qty": "10"}),
+        ("SPY", {"type": "limit", "limit_price": "90", "notional": "500"}),
+    ):
+        order = {"symbol": symbol, "side": "buy", "time_in_force": "day", **terms}
+        service.place_order(account, CreateOrder.model_validate(order))
+    service.advance(Advance(seconds=5))
+    previewed = desk.preview(account, model=to_portfolio(model(service)))
+    assert Decimal(2600) == previewed.snapshot.reserved_cash
+    run = desk.create_run(previewed, idempotency_key="once")
+    service.advance(Advance(seconds=1))
+    assert [order.notional for order in previewed.plan.orders] == [line.notional for line in desk.run(run.id).plan]
 
 
 def test_an_account_that_cannot_be_measured_says_why(service: Service, desk: Desk, open_account: OpenAccount) -> None:

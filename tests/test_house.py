@@ -22,7 +22,9 @@ ROOTS = {"errors", "money"}
 MESSAGES, DECISIONS = ROOTS | {"wire"}, ROOTS | {"engine"}
 BOTH = MESSAGES | DECISIONS
 MEETING = BOTH | {"translate", "tables", "files", "market_calendar"}
-EVERYTHING = MEETING | {"book", "lab", "figures", "client", "backend", "connect", "desk", "demo", "whatif", "proposal"}
+EVERYTHING = MEETING | {
+    "book", "lab", "figures", "client", "backend", "connect", "desk", "demo", "whatif", "proposal", "retry",
+}  # fmt: skip
 ALLOWED = {
     "errors": set(),
     "money": {"errors"},
@@ -31,6 +33,7 @@ ALLOWED = {
     "book": DECISIONS,
     "lab": DECISIONS | {"book"},
     "translate": BOTH,
+    "translate_snaptrade": BOTH,
     "tables": DECISIONS,
     "files": BOTH | {"translate", "tables"},
     "market_calendar": DECISIONS,
@@ -40,8 +43,9 @@ ALLOWED = {
     "whatif": MEETING,
     "desk": MEETING | {"client"},
     "proposal": MEETING | {"book", "desk"},
-    "connect": EVERYTHING - {"figures", "whatif", "proposal"} | {"launch", "credentials"},
-    "demo": EVERYTHING - {"figures", "whatif", "proposal"} | {"demo_history"},
+    "retry": MEETING | {"desk"},
+    "connect": EVERYTHING - {"figures", "whatif", "proposal", "retry"} | {"launch", "credentials"},
+    "demo": EVERYTHING - {"figures", "whatif", "proposal", "retry"} | {"demo_history"},
     "credentials": ROOTS | {"client"},
     "demo_history": MEETING | {"backend"},
     "report": DECISIONS,

@@ -307,7 +307,12 @@ def test_a_short_is_a_negative_holding(qty: str, side: str) -> None:
         ("50.25", order("SPY", "buy", notional="50.25")),
         ("30.25", order("SPY", "buy", notional="50.25", filled_qty="0.2", filled_avg_price="100")),
         ("33.34", order("SPY", "buy", qty="0.33335")),  # 0.33335 x 100 = 33.335, half-up
-        ("20.00", order("SPY", "buy", qty="0.5", filled_qty="0.3", filled_avg_price="90")),
+        ("23.00", order("SPY", "buy", qty="0.5", filled_qty="0.3", filled_avg_price="90")),  # 50 - 27
+        ("950.00", order("SPY", "buy", qty="10", type="limit", limit_price="95")),
+        ("1100.00", order("SPY", "buy", qty="10", type="stop", stop_price="110")),
+        ("1000.00", order("SPY", "buy", qty="10", type="stop", stop_price="90")),
+        ("1120.00", order("SPY", "buy", qty="10", type="stop_limit", stop_price="110", limit_price="112")),
+        ("50.25", order("SPY", "buy", notional="50.25", type="limit", limit_price="95")),
         ("0.2", order("SPY", "sell", qty="0.5", filled_qty="0.3")),
         ("0.5025", order("SPY", "sell", notional="50.25")),
         ("0", order("GONE", "sell", notional="50.25")),
@@ -315,7 +320,8 @@ def test_a_short_is_a_negative_holding(qty: str, side: str) -> None:
     ],
 )
 def test_open_orders_reserve_what_they_may_still_take(reserved: str, placed: Order) -> None:
-    """Cash for a buy, shares for a sell, less what was filled; nothing can be told without a price."""
+    """Cash for a buy at the dearest price that its terms allow, shares for a sell, less what was filled; nothing can be
+    told without a price."""
     orders = to_snapshot("a", Held(Decimal(0), (), (placed,)), market("SPY")).open_orders
     assert (OpenOrder("o", Symbol(placed.symbol), Side(placed.side), Decimal(reserved)),) == orders
 

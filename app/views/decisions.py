@@ -31,7 +31,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         width=240,
     )
     day = st.date_input(
-        "Session", value=None, key="decisions_day", width=160, help="One trading day; empty: the newest."
+        "Session",
+        value=None,
+        format="YYYY-MM-DD",
+        key="decisions_day",
+        width=160,
+        help="One trading day; empty: the newest.",
     )
 
 account = None if everyone == "All accounts" else state.account().account.id

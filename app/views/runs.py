@@ -1,33 +1,32 @@
 """The history of runs, and one run from start to fill."""
 
 import run_detail
+import run_history
 import state
 import streamlit as st
 import widgets
 
-from driftdesk.figures import runs_alt, runs_figure, runs_table
+from driftdesk.figures import runs_alt, runs_table
 
 names = {view.account.id: label for label, view in state.labels().items()}
-everyone = st.segmented_control(
-    "Show", ["All accounts", "This account"], default="All accounts", required=True, key="runs_of", bind="query-params"
-)
-runs = state.runs(None if everyone == "All accounts" else state.account().account.id)
-
 chosen = state.selected_run()
 if chosen is not None:
-    with st.container(border=True):
+    # A link to a run that is not there says so, and the history is still below it.
+    with state.sentences():
         run_detail.show(chosen, names)
 
+st.subheader("History")
+runs, account_id = run_history.filtered()
 if not runs:
-    st.info("No runs yet. Preview an account to create the first one.")
+    st.info(
+        "No run fits these filters." if state.runs() else "No runs yet. Preview an account to create the first one."
+    )
     st.stop()
 with st.container(border=True):
-    st.subheader("History")
-    st.markdown(widgets.RUNS_LEGEND)
-    widgets.chart(runs_figure(runs, state.theme()), runs_alt(runs), "runs_chart")
+    run_history.charts(runs, account_id, names)
 frame = runs_table(runs, names)
 ids = [run.id for run in runs]
 key = widgets.selection_key("runs", ids)
-st.caption("Select a row to see its steps and fills.")
+st.caption(f"{state.plain(runs_alt(runs))} Select a row to see its steps and fills.")
 widgets.table(frame, runs_alt(runs), key=key, on_select=lambda: state.select_run(key, ids), selection_mode="single-row")
 widgets.download(frame, "runs", key="download_runs")

@@ -27,17 +27,23 @@ if TYPE_CHECKING:
         weights_off,
     )
     from driftdesk.proposal.effect import Proposal, propose
+    from driftdesk.retry import residual_drift, retry_of
     from driftdesk.tables import read_number
     from driftdesk.translate import to_portfolio
     from driftdesk.whatif import WhatIf, what_if
+    from driftdesk.wire.orders import CreateOrder, ReplaceOrder
+    from driftdesk.wire.simulation import FaultEntry, FillModelSetting
 
 __all__ = [
     "MIN_NOTIONAL",
     "AccountView",
     "BackendError",
+    "CreateOrder",
     "DataError",
     "Desk",
     "DriftdeskError",
+    "FaultEntry",
+    "FillModelSetting",
     "InputError",
     "Mode",
     "NotFound",
@@ -45,6 +51,7 @@ __all__ = [
     "Preview",
     "PreviewMoved",
     "Proposal",
+    "ReplaceOrder",
     "RunType",
     "StateError",
     "Toward",
@@ -59,6 +66,8 @@ __all__ = [
     "read_holdings",
     "read_number",
     "read_portfolio",
+    "residual_drift",
+    "retry_of",
     "to_portfolio",
     "typed_of",
     "unfit_assets",
@@ -95,9 +104,12 @@ _HOMES: Final = {
         "weights_off",
     ),
     "proposal.effect": ("Proposal", "propose"),
+    "retry": ("residual_drift", "retry_of"),
     "tables": ("read_number",),
     "translate": ("to_portfolio",),
     "whatif": ("WhatIf", "what_if"),
+    "wire.orders": ("CreateOrder", "ReplaceOrder"),
+    "wire.simulation": ("FaultEntry", "FillModelSetting"),
 }
 
 

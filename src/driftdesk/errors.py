@@ -2,9 +2,11 @@
 
     DriftdeskError
     ├── InputError        what a person typed: weights do not sum, unknown symbol (field, received, allowed)
+    │   └── Incomplete    an order that lacks what every order needs, or has it in a form that cannot be read
     ├── StateError        right request, wrong moment: run already open, illegal transition, market closed
     │   ├── PreviewMoved  the inputs of a preview changed; carries the new preview's hash
-    │   └── Insufficient  an order needs more cash or shares than the account has free
+    │   ├── Repeated      a client order id that the account used before
+    │   └── Insufficient  an order needs more cash or shares than the account has free (details)
     ├── NotFound          no such portfolio, subscription, run, account
     ├── BackendError      the other side answered with an error (status, code, request id)
     │   ├── BackendNotFound, Rejected, RateLimited, Unavailable
@@ -12,6 +14,9 @@
 
 What a person should read in a table (a skip, a block, a warning) is a value, not an exception.
 """
+
+from collections.abc import Mapping
+from decimal import Decimal
 
 
 class DriftdeskError(Exception):
@@ -26,6 +31,10 @@ class InputError(DriftdeskError):
         self.field = field
         self.received = received
         self.allowed = allowed
+
+
+class Incomplete(InputError):
+    """An order lacks what every order needs, or has it in a form that cannot be read."""
 
 
 class StateError(DriftdeskError):
@@ -44,8 +53,20 @@ class PreviewMoved(StateError):
         self.preview_hash = preview_hash
 
 
+class Repeated(StateError):
+    """The account used this client order id before (rules.md 8.2)."""
+
+
 class Insufficient(StateError):
-    """The account has not the cash or the shares that an order needs (403 at the order doors, rules.md 8.4)."""
+    """The account has not the cash or the shares that an order needs (403 at the order doors, rules.md 8.4).
+
+    `details` has the figures under their names on the wire: `buying_power` and `cost_basis` in USD, or `symbol` and
+    `available`, `existing_qty`, `held_for_orders` in shares.
+    """
+
+    def __init__(self, message: str, details: Mapping[str, Decimal | str]) -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class NotFound(DriftdeskError):

@@ -22,6 +22,7 @@ from driftdesk.engine.snapshot import (
     Side,
     Snapshot,
     Symbol,
+    dearest_price,
 )
 from driftdesk.engine.targets import Condition, DriftBand, Portfolio, Targets, parse_targets
 from driftdesk.engine.triggers import Decision
@@ -278,7 +279,7 @@ def to_snapshot(account_id: str, held: Held, market: Market, targets: Iterable[s
 
     The backend builds the same snapshot from its store. A symbol without an asset or a trade has no price, which the
     engine refuses or reports (rules.md 3.1). Holdings stand in symbol order and open orders in the order of submission,
-    as in the backend's own, so that the order of the answers changes nothing.
+    so that the order of the answers changes nothing.
     """
     holdings = tuple(_holding(position) for position in sorted(held.positions, key=lambda position: position.symbol))
     symbols = {holding.symbol for holding in holdings} | {Symbol(symbol) for symbol in targets if symbol != CASH}
@@ -318,13 +319,15 @@ def _open_order(order: wire_orders.Order, trade: Trade | None) -> OpenOrder:
     side = _side(order.side, f"order {order.id}")
     price = None if trade is None else round_price(trade.p)
     filled = order.filled_qty or ZERO
-    if order.qty is not None:
-        remaining = order.qty - filled
-        reserved = remaining if side is Side.SELL else cash_of(remaining, price or ZERO)
+    spent = cash_of(filled, order.filled_avg_price or ZERO)
+    if side is Side.BUY:
+        # As the simulated exchange reserves it, or a preview would never be that of the run (rules.md 6.6).
+        dearest = dearest_price(price or ZERO, order.limit_price, order.stop_price)
+        reserved = (cash_of(order.qty, dearest) if order.qty is not None else order.notional or ZERO) - spent
+    elif order.qty is not None:
+        reserved = order.qty - filled
     else:
-        spent = cash_of(filled, order.filled_avg_price or ZERO)
-        notional = (order.notional or ZERO) - spent
-        reserved = notional if side is Side.BUY else quantity_of(notional, price) if price else ZERO
+        reserved = quantity_of((order.notional or ZERO) - spent, price) if price else ZERO
     return OpenOrder(order.id, Symbol(order.symbol), side, max(ZERO, reserved))
 
 

@@ -74,7 +74,9 @@ def test_a_ulid_is_a_number_in_base_32(number: int, written: str) -> None:
     assert number == read_ulid(written) == read_ulid(written.lower())
 
 
-@pytest.mark.parametrize("text", ["", "0" * 25, "0" * 27, "8" + "0" * 25, "I" * 26, "U" * 26, "é" * 26, "12345"])
+@pytest.mark.parametrize(
+    "text", ["", "0" * 25, "0" * 27, "8" + "0" * 25, "I" * 26, "U" * 26, "é" * 26, "12345", "0" * 25 + "ß"]
+)
 def test_what_is_no_ulid_is_refused(text: str) -> None:
     """Too short, too long, above 128 bits, letters that the alphabet leaves out."""
     with pytest.raises(ValueError, match="ULID"):

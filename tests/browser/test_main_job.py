@@ -31,11 +31,12 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, demo_template: Path) -> Iterator[str]:
     """The pages, opened by the command itself on a data directory of their own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("world")
+    shutil.copytree(demo_template, folder / "data")
     command = [
         sys.executable,
         "-m",

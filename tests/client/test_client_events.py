@@ -343,6 +343,19 @@ def test_a_closed_client_ends_the_stream() -> None:
     assert [] == list(events)
 
 
+def test_a_client_that_is_closed_while_a_stream_opens_leaves_no_reader_behind() -> None:
+    """The answer came after the others were hung up: it is not read, though it has an event."""
+    wire = Wire([event(1)])
+
+    def closing(request: httpx.Request) -> httpx.Response:
+        transport.close()
+        return wire.answer(request)
+
+    transport = Transport("https://desk.test", ClientKeys("key", "secret"), transport=httpx.MockTransport(closing))
+    with pytest.raises(Unavailable, match="The client was closed"):
+        list(Events(transport).rebalancer(since=NOON))
+
+
 def test_silence_is_measured_in_heartbeats() -> None:
     """The time-out of an ordinary request is shorter than the wait between two of them."""
     wire = Wire([event(1)])

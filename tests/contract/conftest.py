@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from driftdesk.backend.api import Credentials, create_app
@@ -16,6 +15,7 @@ from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.inprocess import InProcessTransport
 from driftdesk.backend.opening import make_feed, open_service
 from driftdesk.backend.service import Service
+from driftdesk.backend.serving import Server
 from driftdesk.client import Client, ClientKeys
 
 # Monday 3 March 2025, 10:00 in New York: half an hour into a full session.
@@ -43,7 +43,7 @@ def app(service: Service) -> FastAPI:
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """The URL under which `app` answers on a real socket of this machine, until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
+    server = Server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

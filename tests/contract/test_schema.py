@@ -115,7 +115,7 @@ def ground(case: schemathesis.Case) -> None:
         case.path_parameters = {name: known(name, value) for name, value in case.path_parameters.items()}
     if isinstance(case.query, dict):
         case.query = {name: known(name, value) for name, value in case.query.items()}
-        if case.path == "/v2/events/rebalancer":
+        if "/events/" in case.path:
             # Without an end in the past this one answers for ever.
             case.query.pop("until_id", None)
             case.query["until"] = "2025-01-01T00:00:00Z"

@@ -1,8 +1,9 @@
 """Rows of the store as messages of the wire."""
 
 import json
+import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, select
 
@@ -10,10 +11,19 @@ from driftdesk.backend.store.tables import assets, orders
 from driftdesk.backend.store.types import Row
 from driftdesk.money import exact, round_price
 from driftdesk.wire.decisions import Decision
-from driftdesk.wire.orders import Order, OrderUpdate
+from driftdesk.wire.orders import Order, OrderStatus, OrderUpdate
 from driftdesk.wire.portfolios import Condition, Portfolio, Weight
 from driftdesk.wire.runs import Run, RunOptions
 from driftdesk.wire.subscriptions import Subscription, Waiting
+
+# The column that tells when an order came to its end.
+STAMPS: Final = {
+    OrderStatus.CANCELED: "canceled_at",
+    OrderStatus.EXPIRED: "expired_at",
+    OrderStatus.REJECTED: "failed_at",
+    OrderStatus.REPLACED: "replaced_at",
+    OrderStatus.FILLED: "filled_at",
+}
 
 
 @exact
@@ -68,15 +78,22 @@ def order_message(row: Row) -> Order:
 
 
 def update_message(order: Row, event: Row) -> OrderUpdate:
-    """What happened to an order, with the order as it stood then."""
+    """What happened to an order, with the order as it stood then: what came later is not told."""
+    stamp = STAMPS.get(event["status"])
+    later: dict[str, object] = {name: None for name in STAMPS.values() if name != stamp}
     then = {
+        **later,
+        "replaced_by": order["replaced_by"] if event["status"] == OrderStatus.REPLACED else None,
+        "reject_reason": event["reason"],
         "status": event["status"],
         "filled_qty": event["filled_quantity"],
         "filled_avg_price": average_price(event["filled_value"], event["filled_quantity"]),
         "updated_at": event["at"],
     }
     return OrderUpdate(
-        event_id=str(event["id"]),
+        event_id=event["event_id"],
+        # Of the same form as an order's id, which the SDK reads as a UUID.
+        execution_id=str(uuid.uuid5(uuid.NAMESPACE_OID, event["event_id"])),
         event=event["event"],
         account_id=event["account_id"],
         at=event["at"],

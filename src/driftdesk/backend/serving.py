@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 # A stream ends at its next look; a reader that takes nothing must not keep the server.
 _GRACE_SECONDS: Final = 5
+# What a client says on a websocket is short: its keys, and what it listens to.
+_LONGEST_MESSAGE: Final = 65_536
 
 
 class Server(uvicorn.Server):
@@ -16,7 +18,14 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
         super().__init__(
             uvicorn.Config(
-                app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, lifespan="off"
+                app,
+                host=host,
+                port=port,
+                log_level="warning",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                lifespan="off",
+                ws="websockets-sansio",
+                ws_max_size=_LONGEST_MESSAGE,
             )
         )
         self._streams = app.state.streams

@@ -126,7 +126,7 @@ class World:
 
     def _quote(self, row: Any, now: datetime) -> Quote:
         symbol = Symbol(row.symbol)
-        price = row.mark or _split(self.feed.price(symbol, now), row.split_from, row.split_to)
+        price = row.mark or split_price(self.feed.price(symbol, now), row.split_from, row.split_to)
         return Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
 
     def snapshot(
@@ -225,8 +225,8 @@ def _unknown(symbol: Symbol) -> Quote:
 
 
 @exact
-def _split(price: Decimal | None, shares_before: int, shares_now: int) -> Decimal | None:
-    """A feed's price after splits: `shares_before` have become `shares_now`."""
+def split_price(price: Decimal | None, shares_before: int, shares_now: int) -> Decimal | None:
+    """A feed's price (USD) after splits: `shares_before` have become `shares_now`."""
     return price if price is None or shares_before == shares_now else round_price(price * shares_before / shares_now)
 
 

@@ -22,8 +22,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# Values are counts of 1e-13 USD, as quantity x price gives them; a cent in that unit.
-VALUE_DECIMALS: Final = 13
+# A cent in 1e-13 USD, the unit of quantity x price.
 CENT: Final = 10**11
 # Percents are whole hundredths of a percent ("basis points"); a target times an equity is a count of 1e-17 USD.
 WHOLE: Final = 10**4

@@ -14,6 +14,7 @@ from driftdesk.client.resources.market import Market
 from driftdesk.client.resources.orders import Orders
 from driftdesk.client.resources.rebalancing import Decisions, Portfolios, Runs, Subscriptions
 from driftdesk.client.resources.simulation import Simulation
+from driftdesk.client.trade_events import TradeEvents
 from driftdesk.client.transport import ClientKeys, Transport
 
 __all__ = ["Client", "ClientKeys"]
@@ -52,6 +53,7 @@ class Client:
         self.market = Market(self._transport)
         self.simulation = Simulation(self._transport)
         self.events = Events(self._transport)
+        self.trade_events = TradeEvents(self._transport, self.orders)
 
     @contextmanager
     def confirming(self, typed: str) -> Iterator[None]:

@@ -1,10 +1,10 @@
-"""Events of the rebalancer as they happen: read, resumed after a lost connection, told once (wire/alpaca.md 9)."""
+"""Events as they happen: read, resumed after a lost connection, told once (wire/alpaca.md 9). Here the rebalancer's."""
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -41,6 +41,25 @@ class Cursor:
     event_id: str | None = None
 
 
+class Identified(Protocol):
+    @property
+    def event_id(self) -> str: ...
+
+
+E = TypeVar("E", bound=Identified)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed(Generic[E]):
+    """One stream of a backend: its path, and how the JSON of an event is read (ValidationError where it cannot be)."""
+
+    path: str
+    read: Callable[[dict[str, Any]], E]
+
+
+REBALANCER: Final = Feed(PATH, RebalancerEvent.model_validate)
+
+
 class Events:
     """`client.events`. Every method raises BackendError."""
 
@@ -67,46 +86,58 @@ class Events:
         InputError for arguments that do not go together, Unavailable when the stream cannot be resumed, and what
         `get` raises when it cannot be opened at first.
         """
-        if after_id is not None and (since is not None or cursor is not None):
-            raise InputError("after_id already says where to begin; leave since and cursor out.", field="after_id")
-        place = cursor if cursor is not None else Cursor(after_id)
-        begins = since is not None or place.event_id is not None
-        if not begins and (until is not None or not follow):
-            raise InputError(
-                "Without since, after_id or a cursor there is no history to end; say where it begins.", field="since"
-            )
-        for name, time in (("since", since), ("until", until)):
-            if time is not None and time.tzinfo is None:
-                raise InputError(f"{name} needs a time zone; received {time.isoformat()}.", field=name, received=time)
-        return self._read(since, until, place, follow=follow)
-
-    def _read(
-        self, since: datetime | None, until: datetime | None, cursor: Cursor, *, follow: bool
-    ) -> Iterator[RebalancerEvent]:
-        if not follow:
-            now = self._transport.get(Clock, "/v1/clock").timestamp
-            until = now if until is None else min(now, until)
-        yield from _Reading(self._transport, self._waiting, cursor, since, until).events()
+        place = beginning(since=since, until=until, after_id=after_id, follow=follow, cursor=cursor)
+        return Reading(self._transport, self._waiting, REBALANCER, place, since).events(until, follow=follow)
 
 
-class _Reading:
-    """One reading of the stream over as many connections as it takes."""
+def beginning(
+    *, since: datetime | None, until: datetime | None, after_id: str | None, follow: bool, cursor: Cursor | None
+) -> Cursor:
+    """Where a reading begins; InputError for arguments that do not go together (see `Events.rebalancer`)."""
+    if after_id is not None and (since is not None or cursor is not None):
+        raise InputError("after_id already says where to begin; leave since and cursor out.", field="after_id")
+    place = cursor if cursor is not None else Cursor(after_id)
+    begins = since is not None or place.event_id is not None
+    if not begins and (until is not None or not follow):
+        raise InputError(
+            "Without since, after_id or a cursor there is no history to end; say where it begins.", field="since"
+        )
+    for name, time in (("since", since), ("until", until)):
+        if time is not None and time.tzinfo is None:
+            raise InputError(f"{name} needs a time zone; received {time.isoformat()}.", field=name, received=time)
+    return place
+
+
+class Reading(Generic[E]):
+    """One reading of a stream over as many connections as it takes, from `cursor` or `since` on."""
 
     def __init__(
-        self, transport: Transport, waiting: Waiting, cursor: Cursor, since: datetime | None, until: datetime | None
+        self, transport: Transport, waiting: Waiting, feed: Feed[E], cursor: Cursor, since: datetime | None = None
     ) -> None:
         self._transport = transport
         self._waiting = waiting
+        self._feed = feed
         self._cursor = cursor
         self._since = since
-        self._until = until
+        self._until: datetime | None = None
         # Where the stream goes on, which is ahead of the cursor while an event is being dealt with.
         self._position = cursor.event_id
         self._seen: OrderedDict[str | None, None] = OrderedDict({cursor.event_id: None})
         self._losses = 0
         self._opened = False
 
-    def events(self) -> Iterator[RebalancerEvent]:
+    def events(self, until: datetime | None = None, *, follow: bool = True) -> Iterator[E]:
+        """Each event once, to `until`; without `follow` to the backend's present instant at the latest."""
+        if not follow:
+            now = self._transport.get(Clock, "/v1/clock").timestamp
+            until = now if until is None else min(now, until)
+        self._until = until
+        for event in self.events_and_gaps():
+            if event is not None:
+                yield event
+
+    def events_and_gaps(self) -> Iterator[E | None]:
+        """The same, with None wherever a lost connection was replaced, before what follows on the new one."""
         while not self._is_empty():
             loss: BackendError | None = None
             try:
@@ -123,11 +154,13 @@ class _Reading:
             wait = FIRST_WAIT * 2**self._losses * (1 + self._waiting.jitter())
             self._waiting.sleep(min(LONGEST_WAIT, wait))
 
-    def _connection(self) -> Generator[RebalancerEvent, None, bool]:
+    def _connection(self) -> Generator[E | None, None, bool]:
         """Read one connection to its end; whether that was the end of the stream too."""
         headers = {} if self._position is None else {"Last-Event-Id": self._position}
         interrupted = False
-        with self._transport.stream(PATH, self._query(), headers, SILENCE_SECONDS) as chunks:
+        with self._transport.stream(self._feed.path, self._query(), headers, SILENCE_SECONDS) as chunks:
+            if self._opened:
+                yield None
             self._opened = True
             for block in read_blocks(chunks):
                 if block.comment is not None:
@@ -135,7 +168,7 @@ class _Reading:
                     if _HEARTBEAT in block.comment.lower():
                         self._losses = 0
                     continue
-                event = _event(block) if block.data else None
+                event = self._event(block) if block.data else None
                 # An id alone says where the stream stands, so that one without events can be resumed too.
                 self._position = block.id or (event.event_id if event is not None else None) or self._position
                 if event is None:
@@ -174,17 +207,16 @@ class _Reading:
         said = "the backend ended it each time." if loss is None else str(loss)
         return Unavailable(f"The stream of events was lost {MAX_LOSSES + 1} times in a row: {said}{after}")
 
-
-def _event(block: Block) -> RebalancerEvent:
-    """The event in a block; its id and type may stand in the block's own fields."""
-    try:
-        said = read_json(block.data)
-    except ValueError:
-        said = None
-    if isinstance(said, dict):
-        around = {name: text for name, text in (("event_id", block.id), ("event_type", block.event)) if text}
+    def _event(self, block: Block) -> E:
+        """The event in a block; its id and type may stand in the block's own fields."""
         try:
-            return RebalancerEvent.model_validate({**around, **said})
-        except ValidationError:
-            pass
-    raise BackendError(f"An event of {PATH} cannot be used: it has no id and type, or is not JSON.")
+            said = read_json(block.data)
+        except ValueError:
+            said = None
+        if isinstance(said, dict):
+            around = {name: text for name, text in (("event_id", block.id), ("event_type", block.event)) if text}
+            try:
+                return self._feed.read({**around, **said})
+            except ValidationError:
+                pass
+        raise BackendError(f"An event of {self._feed.path} cannot be used: it is not as documented, or is not JSON.")

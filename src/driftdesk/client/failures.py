@@ -33,6 +33,11 @@ def no_answer(error: httpx.HTTPError) -> Unavailable:
     return Unavailable(f"No answer from {origin} to {request.method} {request.url.path}: {reason}.{doubt}")
 
 
+def closed(path: str) -> Unavailable:
+    """The error for a stream of a client that was closed."""
+    return Unavailable(f"The client was closed; {path} cannot be read.")
+
+
 def failure(answer: httpx.Response) -> BackendError:
     """The error for an answer that is not a success, whatever its body looks like (wire/alpaca.md 8.1)."""
     if answer.status_code in REDIRECTS:

@@ -7,6 +7,8 @@ missing: a backend that tells of no limit is not held back.
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Final
 
 # Nobody waits longer than this for one attempt, whatever a backend asks for.
@@ -59,6 +61,21 @@ class Limiter:
                 self._windows[host] = told
             elif told.reset == known.reset:
                 known.remaining = min(known.remaining, told.remaining)
+
+
+def asked_wait(status: int, headers: Mapping[str, str], now: float) -> float:
+    """Seconds that a refusal asks to wait (Retry-After, on 429 else X-RateLimit-Reset), 0 to 60."""
+    seconds = 0.0
+    if after := headers.get("Retry-After"):
+        try:
+            seconds = float(after) if after.strip().isdecimal() else parsedate_to_datetime(after).timestamp() - now
+        except ValueError:
+            seconds = 0.0
+    # Every answer of the real backend carries the reset; only a 429 means that it has to be waited for.
+    elif status == HTTPStatus.TOO_MANY_REQUESTS:
+        reset = whole_number(headers, "X-RateLimit-Reset")
+        seconds = 0.0 if reset is None else reset - now
+    return max(0.0, min(MAX_WAIT, seconds))
 
 
 def whole_number(headers: Mapping[str, str], name: str) -> int | None:

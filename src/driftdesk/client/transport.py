@@ -13,16 +13,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from driftdesk.client.failures import REDIRECTS, asked, failure, may_follow, no_answer, not_followed, redirected_to
-from driftdesk.client.limiter import MAX_WAIT, Limiter, whole_number
-from driftdesk.errors import BackendError, InputError, Unavailable
+from driftdesk.client.failures import (
+    REDIRECTS,
+    asked,
+    closed,
+    failure,
+    may_follow,
+    no_answer,
+    not_followed,
+    redirected_to,
+)
+from driftdesk.client.limiter import MAX_WAIT, Limiter, asked_wait
+from driftdesk.errors import BackendError, InputError
 from driftdesk.wire.base import Message, read_json
 
 T = TypeVar("T")
@@ -134,8 +142,8 @@ class Transport:
         return self._read(kind, self._write("PATCH", path, body.model_dump_json(by_alias=True, exclude_unset=True)))
 
     def put(self, kind: type[T], path: str, body: Message) -> T:
-        """PUT `body`, its answer read as `kind`. Never retried."""
-        return self._read(kind, self._write("PUT", path, _text(body)))
+        """PUT `body`, its nulls included, its answer read as `kind`. Never retried."""
+        return self._read(kind, self._write("PUT", path, body.model_dump_json(by_alias=True)))
 
     def delete(self, path: str) -> None:
         """DELETE `path`. Never retried."""
@@ -155,7 +163,7 @@ class Transport:
         Tried once. Raises BackendError as `get` does, also while the answer is read.
         """
         if self.is_closed:
-            raise Unavailable(f"The client was closed; {path} cannot be read.")
+            raise closed(path)
         request = self._http.build_request(
             "GET",
             self._url(path),
@@ -170,6 +178,9 @@ class Transport:
                     raise failure(answer)
                 self._streams.add(answer)
                 try:
+                    # Closed while it was being opened: nobody would end it.
+                    if self.is_closed:
+                        raise closed(path)
                     yield answer.iter_bytes()
                 finally:
                     self._streams.discard(answer)
@@ -191,7 +202,7 @@ class Transport:
                 problem = failure(answer)
                 if answer.status_code not in _RETRIED_STATUSES:
                     raise problem
-                wait = max(wait, self._asked_wait(answer))
+                wait = max(wait, asked_wait(answer.status_code, answer.headers, self._waiting.now().timestamp()))
             if attempt < MAX_ATTEMPTS:
                 self._waiting.sleep(wait)
         raise problem
@@ -234,22 +245,6 @@ class Transport:
         if not answer.is_success:
             raise failure(answer)
         return answer
-
-    def _asked_wait(self, answer: httpx.Response) -> float:
-        """Seconds that the backend asks to wait (Retry-After, on 429 else X-RateLimit-Reset), 0 to MAX_WAIT."""
-        headers = answer.headers
-        now = self._waiting.now().timestamp()
-        asked = 0.0
-        if after := headers.get("Retry-After"):
-            try:
-                asked = float(after) if after.strip().isdecimal() else parsedate_to_datetime(after).timestamp() - now
-            except ValueError:
-                asked = 0.0
-        # Every answer of the real backend carries the reset; only a 429 means that it has to be waited for.
-        elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            reset = whole_number(headers, "X-RateLimit-Reset")
-            asked = 0.0 if reset is None else reset - now
-        return max(0.0, min(MAX_WAIT, asked))
 
     @staticmethod
     def _read(kind: type[T], answer: httpx.Response) -> T:

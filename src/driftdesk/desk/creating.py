@@ -7,21 +7,18 @@ an answer the account's runs are read before anything is sent again (rules.md 2.
 
 import threading
 from collections.abc import Callable
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
 
 from driftdesk.client import Client
 from driftdesk.engine.plan import MIN_NOTIONAL, Options
-from driftdesk.engine.preview import Preview, compare_plans, preview
+from driftdesk.engine.preview import DEFAULT_MAX_CHANGE, Preview, compare_plans, preview
 from driftdesk.engine.snapshot import Snapshot
 from driftdesk.engine.wording import usd
 from driftdesk.errors import BackendError, InputError, PreviewMoved, Unavailable
 from driftdesk.translate import from_conditions, from_options, from_planned, from_weights, to_targets
 from driftdesk.wire import runs as wire_runs
 
-# As the backend of ours has it (rules.md 6.6).
-MAX_CHANGE_PERCENT: Final = Decimal(5)
 # One account rarely has more runs than these between a click and the look after it.
 LOOKED_AT: Final = 20
 BY_API: Final = ("api", None)
@@ -110,7 +107,7 @@ class RealRuns:
     def _check(self, previewed: Preview) -> None:
         """Raise PreviewMoved unless the account's orders still stand as previewed, within 5 % (rules.md 6.6)."""
         now = preview(self._snapshot(previewed), previewed.request)
-        changes = compare_plans(previewed.plan.orders, now.plan.orders, MAX_CHANGE_PERCENT)
+        changes = compare_plans(previewed.plan.orders, now.plan.orders, DEFAULT_MAX_CHANGE)
         moved = [f"{change.side} {change.symbol}" for change in changes if not change.allowed]
         if moved:
             raise PreviewMoved(

@@ -95,7 +95,8 @@ def _day(kind: CalendarKind, value: object, path: str) -> str:
         found = str(number) if 1 <= number <= LONGEST_MONTH else None
     if found is None:
         allowed = _DAY_ALLOWED[kind]
-        raise _refused(path, f"must be {allowed} for a {kind.value} calendar", value, allowed)
+        article = "an" if kind is CalendarKind.ANNUALLY else "a"
+        raise _refused(path, f"must be {allowed} for {article} {kind.value} calendar", value, allowed)
     return found
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from driftdesk.engine.snapshot import CASH, STALE_AFTER, AccountId, Holding, Snapshot, Symbol
-from driftdesk.engine.targets import BandKind, Condition, DriftBand, Targets
+from driftdesk.engine.targets import BandKind, Condition, DriftBand, Targets, bands_of
 from driftdesk.errors import DataError, InputError
 from driftdesk.money import ONE, ZERO, exact, format_decimal, percent_to_fraction, round_cents
 
@@ -169,7 +169,7 @@ def measure_drift(snapshot: Snapshot, targets: Targets, conditions: Sequence[Con
     """
     check_snapshot(snapshot, targets)
     equity = equity_of(snapshot)
-    bands = [condition for condition in conditions if isinstance(condition, DriftBand)]
+    bands = bands_of(conditions)
     quantities = {holding.symbol: holding.quantity for holding in counted_holdings(snapshot)}
     rows = [_row(CASH, None, snapshot.cash, equity, targets.cash, bands)]
     for symbol in {*targets.symbols, *quantities}:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from driftdesk.engine.drift import DriftReport, counted_holdings, measure_drift
 from driftdesk.engine.measures import one_way_turnover
@@ -13,6 +14,9 @@ from driftdesk.engine.snapshot import Holding, Side, Snapshot, Symbol
 from driftdesk.engine.targets import Condition, DriftBand
 from driftdesk.engine.wording import still_outside_warnings
 from driftdesk.money import BASIS_POINTS, ZERO, exact, format_decimal, round_cents
+
+# Orders may move this many percent from their preview unless the request says otherwise (rules.md 6.6).
+DEFAULT_MAX_CHANGE: Final = Decimal(5)
 
 
 @dataclass(frozen=True, slots=True)

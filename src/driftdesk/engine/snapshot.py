@@ -63,6 +63,14 @@ class OpenOrder:
     reserved: Decimal
 
 
+def dearest_price(last: Decimal, limit_price: Decimal | None, stop_price: Decimal | None) -> Decimal:
+    """What a share (USD) may cost an open buy at most, as far as its terms say so: its limit, else its stop where that
+    is above the last price, else the last price. So much is reserved for it (rules.md 6.2)."""
+    if limit_price is not None:
+        return limit_price
+    return last if stop_price is None else max(last, stop_price)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """An account at `as_of`. `cash` in USD; `market_open` says whether `as_of` lies in a session (for staleness).

@@ -78,6 +78,16 @@ class CalendarRule:
 Condition = DriftBand | CalendarRule
 
 
+def bands_of(conditions: Iterable[Condition]) -> tuple[DriftBand, ...]:
+    """The drift bands among the conditions."""
+    return tuple(condition for condition in conditions if isinstance(condition, DriftBand))
+
+
+def calendar_of(conditions: Iterable[Condition]) -> CalendarRule | None:
+    """The calendar condition, None where there is none (at most one is allowed)."""
+    return next((condition for condition in conditions if isinstance(condition, CalendarRule)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     """The API's model of weights and conditions, never an account's holdings. `cooldown_days` in calendar days."""
@@ -91,12 +101,12 @@ class Portfolio:
     @property
     def bands(self) -> tuple[DriftBand, ...]:
         """The drift bands among the conditions."""
-        return tuple(condition for condition in self.conditions if isinstance(condition, DriftBand))
+        return bands_of(self.conditions)
 
     @property
     def calendar(self) -> CalendarRule | None:
         """The calendar condition, None where there is none (at most one is allowed)."""
-        return next((condition for condition in self.conditions if isinstance(condition, CalendarRule)), None)
+        return calendar_of(self.conditions)
 
 
 def parse_targets(percents: Iterable[tuple[Symbol, object]], *, field: str = "weights") -> Targets:

@@ -11,7 +11,7 @@ from driftdesk.engine.measures import slippage_bps
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import Side
 from driftdesk.figures.runs import PREVIEWED, run_traded, traded
-from driftdesk.figures.text import EN_DASH, count_of, dollars, money, percent, signed_bps, symbol_text, words
+from driftdesk.figures.text import EN_DASH, count_of, dollars, money, percent, signed_bps, words
 from driftdesk.figures.theme import (
     LIGHT,
     ROW_MARGIN,
@@ -28,12 +28,8 @@ from driftdesk.wire.orders import Order, OrderStatus
 from driftdesk.wire.runs import PlannedLine, Run
 
 SIDE_TEXT: Final = {"sell": "▼ Sell", "buy": "▲ Buy"}
-# Why an order ended without its whole fill, where the broker gives no reason of its own.
-ENDED: Final = {
-    OrderStatus.CANCELED: "The order was canceled",
-    OrderStatus.EXPIRED: "The order expired at the close",
-    OrderStatus.REJECTED: "The order was rejected by the broker",
-}
+# The state of a planned line that was never sent.
+DROPPED: Final = "DROPPED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def lines_of(run: Run) -> tuple[Line, ...]:
 def fills_figure(run: Run, theme: Theme = LIGHT) -> go.Figure:
     """Hollow bar: planned notional; filled bar inside it: what traded. `customdata` is the client order id."""
     lines = lines_of(run)
-    labels = _labels(lines)
+    labels = labels_of(lines)
     colours = [theme.sell if line.side == "sell" else theme.buy for line in lines]
     hover = [
         f"<b>{label}</b><br>planned {_money(line.planned_notional)}, filled {money(line.filled_notional)}"
@@ -135,7 +131,7 @@ def fills_figure(run: Run, theme: Theme = LIGHT) -> go.Figure:
     )
 
 
-def _labels(lines: tuple[Line, ...]) -> list[str]:
+def labels_of(lines: tuple[Line, ...]) -> list[str]:
     """One label per line; a repeated one gets its number, because a chart merges equal rows."""
     labels: list[str] = []
     for line in lines:
@@ -187,11 +183,19 @@ def _row(line: Line) -> dict[str, object]:
         "Average price": None if order is None else order.filled_avg_price,
         "Filled notional": line.filled_notional,
         "Slippage bp": None if line.slippage is None else round(line.slippage, 4),
-        "State": words(order.status if order is not None else plan.state if plan is not None else ""),
+        "State": _state(line),
         "Filled at": None if filled_at is None else pd.Timestamp(filled_at).tz_convert(NEW_YORK),
         "Why": "" if plan is None else plan.reason,
         "Client order id": _client_id(line),
     }
+
+
+def _state(line: Line) -> str:
+    if line.order is not None:
+        return words(line.order.status)
+    if line.planned is None:
+        return ""
+    return "Not sent" if line.planned.state == DROPPED else words(line.planned.state)
 
 
 def previewed_table(run: Run) -> pd.DataFrame:
@@ -218,40 +222,6 @@ def previewed_alt(run: Run) -> str:
     notionals = [line.notional for line in run.plan if line.state == PREVIEWED]
     yet = " yet" if run.is_open else ""
     return f"{count_of(len(notionals), 'previewed order')} for {money(sum(notionals, ZERO))}; nothing was sent{yet}."
-
-
-def refused_table(run: Run) -> pd.DataFrame:
-    """What did not trade and why: orders that were refused, canceled or expired, then orders that were never sent."""
-    plans = {line.client_order_id: line for line in run.plan}
-    cut_short = [order for order in run.orders if order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)]
-    ended = [
-        {
-            "What": words(order.status) if order.status != OrderStatus.REJECTED else "Failed, rejected",
-            "Side": SIDE_TEXT.get(order.side, order.side),
-            "Symbol": order.symbol,
-            "Notional": order.notional if order.client_order_id not in plans else plans[order.client_order_id].notional,
-            "Why": _why_ended(order),
-        }
-        for order in (*run.failed_orders, *cut_short)
-    ]
-    skipped = [
-        {
-            "What": "Skipped",
-            "Side": SIDE_TEXT.get(order.side or "", ""),
-            "Symbol": symbol_text(order.symbol),
-            "Notional": order.notional,
-            "Why": order.reason_details,
-        }
-        for order in run.skipped_orders
-    ]
-    return pd.DataFrame([*ended, *skipped], columns=["What", "Side", "Symbol", "Notional", "Why"])
-
-
-def _why_ended(order: Order) -> str:
-    known = {str(status): text for status, text in ENDED.items()}
-    said = order.reject_reason or known.get(order.status, f"The order ended as {words(order.status).lower()}")
-    filled = f"; {money(traded(order))} of it was filled" if traded(order) else ""
-    return f"{said.rstrip('.')}{filled}."
 
 
 def fills_alt(run: Run) -> str:

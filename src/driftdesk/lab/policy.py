@@ -10,7 +10,15 @@ from decimal import Decimal
 from typing import Final
 
 from driftdesk.engine.conditions import CALENDAR, DRIFT_BAND, parse_conditions
-from driftdesk.engine.targets import BandKind, CalendarRule, Condition, DriftBand, Targets
+from driftdesk.engine.targets import (
+    BandKind,
+    CalendarRule,
+    Condition,
+    DriftBand,
+    Targets,
+    bands_of,
+    calendar_of,
+)
 from driftdesk.errors import InputError
 from driftdesk.money import ZERO, format_decimal, parse_decimal
 
@@ -57,12 +65,12 @@ class Policy:
     @property
     def bands(self) -> tuple[DriftBand, ...]:
         """The drift bands among the conditions."""
-        return tuple(condition for condition in self.conditions if isinstance(condition, DriftBand))
+        return bands_of(self.conditions)
 
     @property
     def calendar(self) -> CalendarRule | None:
         """The calendar condition, None where there is none."""
-        return next((condition for condition in self.conditions if isinstance(condition, CalendarRule)), None)
+        return calendar_of(self.conditions)
 
     @property
     def label(self) -> str:

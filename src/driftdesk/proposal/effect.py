@@ -6,12 +6,13 @@ them if no price moved before (rules.md 2.4, 5.1); nothing is written.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from driftdesk.desk import AccountView, Desk
-from driftdesk.engine.decision import Block, BlockKind, Decision, Outcome, Standing, TriggerKind
+from driftdesk.desk.deciding import next_evaluation, snapshot_then, standing_of
+from driftdesk.engine.decision import Block, BlockKind, Decision, Outcome, TriggerKind
 from driftdesk.engine.drift import equity_of, measure_drift
 from driftdesk.engine.measures import one_way_turnover
 from driftdesk.engine.plan import Plan, PlanRequest, RunType
@@ -27,7 +28,7 @@ from driftdesk.translate import to_conditions, to_portfolio, to_targets
 from driftdesk.wire import portfolios as wire
 from driftdesk.wire.accounts import Account
 from driftdesk.wire.runs import OPEN_RUN_STATUSES
-from driftdesk.wire.subscriptions import Subscription, Waiting
+from driftdesk.wire.subscriptions import Subscription
 
 # Blocks that say that the account cannot be valued, and so not planned.
 _UNVALUED: Final = frozenset({BlockKind.NO_PRICE, BlockKind.NO_EQUITY})
@@ -196,11 +197,14 @@ def _drafted(portfolio: wire.Portfolio, draft: wire.CreatePortfolio) -> _Rules:
 
 
 def _case(view: AccountView, subscription: Subscription, rules: _Rules, shared: _Shared) -> Case:
-    session, at = _next_evaluation(view.snapshot.as_of, subscription, rules, shared.sessions)
+    session, at = next_evaluation(view.snapshot.as_of, subscription, shared.sessions, flagged=rules.flagged)
     if unread := _unread(view):
         return _not_evaluated(view, rules, session, at, unread)
     snapshot = _at(view.snapshot, at, rules.model, shared.quotes)
-    standing = _standing(subscription, rules, session, shared)
+    running = shared.running.get(subscription.account_id)
+    standing = standing_of(subscription, rules.status, running, session, shared.sessions)
+    if rules.weights_changed:
+        standing = replace(standing, portfolio_changed=True)
     decision = evaluate(snapshot, rules.model, standing, session, shared.sessions)
     if any(block.kind in _UNVALUED for block in decision.blocks):
         return Case(decision, None, ZERO)
@@ -235,43 +239,11 @@ def _not_evaluated(view: AccountView, rules: _Rules, session: Session, at: datet
     return Case(decision, None, ZERO)
 
 
-def _next_evaluation(
-    now: datetime, subscription: Subscription, rules: _Rules, sessions: Sessions
-) -> tuple[Session, datetime]:
-    """The session and the instant of the next evaluation: within the run window at once where it was asked for, at the
-    session's own instant otherwise (rules.md 2.4, 5.1)."""
-    session = sessions.current_or_next(now)
-    waiting = subscription.waiting or Waiting()
-    done = waiting.last_evaluated == session.date.isoformat() and not rules.flagged
-    if done or now > session.last_start:
-        session = sessions.after(session.date)
-    return session, max(now, session.open if rules.flagged else session.evaluation)
-
-
 def _at(snapshot: Snapshot, at: datetime, model: Portfolio, quotes: Mapping[Symbol, Quote]) -> Snapshot:
     """The account at the instant `at`, at the prices of now, with quotes for what `model` adds."""
     held = {quote.symbol for quote in snapshot.quotes}
     added = tuple(quotes[symbol] for symbol in model.targets.symbols if symbol not in held and symbol in quotes)
-    moved = tuple(replace(quote, at=at if quote.at else None) for quote in (*snapshot.quotes, *added))
-    return replace(snapshot, as_of=at, quotes=moved, market_open=True)
-
-
-def _standing(subscription: Subscription, rules: _Rules, session: Session, shared: _Shared) -> Standing:
-    waiting = subscription.waiting or Waiting()
-    return Standing(
-        portfolio_status=rules.status,
-        last_rebalanced_at=subscription.last_rebalanced_at,
-        # As the desk's own decision: missed sessions are made up for, and a new subscription has missed none.
-        last_evaluated=date.fromisoformat(waiting.last_evaluated)
-        if waiting.last_evaluated
-        else shared.sessions.before(session.date).date,
-        portfolio_changed=waiting.portfolio_changed or rules.weights_changed,
-        subscription_created=waiting.subscription_created,
-        uninvested_inflow=waiting.uninvested_inflow,
-        open_run=shared.running.get(subscription.account_id),
-        ran_this_session=waiting.last_run_session == session.date.isoformat(),
-        held=waiting.held,
-    )
+    return snapshot_then(snapshot, at, added)
 
 
 def _comes_to_nothing(decision: Decision) -> bool:

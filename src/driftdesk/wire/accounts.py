@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from driftdesk.wire.base import Answer, WireDecimal, WireList, WireTime
+from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
 
 
 class Account(Answer):
@@ -78,6 +78,17 @@ class AccountConfiguration(Answer):
     suspend_trade: bool
     trade_confirm_email: str
     ptp_no_exception_entry: bool = False
+
+
+class ChangeConfiguration(Message):
+    """Body of a request to change what an account may do; a field left out stays as it is."""
+
+    fractional_trading: bool | None = None
+    max_margin_multiplier: WireDecimal | None = None
+    no_shorting: bool | None = None
+    suspend_trade: bool | None = None
+    trade_confirm_email: str | None = None
+    ptp_no_exception_entry: bool | None = None
 
 
 class Position(Answer):

@@ -44,8 +44,9 @@ class MarketClock(Answer):
     phase_until: WireTime
 
 
-class MarketClocks(Answer):
-    """The clock of each market."""
+class MarketClocks(Clock):
+    """The clock as the trading API tells it and, beside it, that of each market, as the broker API does
+    (wire/alpaca.md 11.6)."""
 
     clocks: tuple[MarketClock, ...]
 

@@ -1,11 +1,13 @@
 """Orders and skipped orders (seed 000's samples, seed 003, wire/alpaca.md 4.6-4.7)."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
 
+from driftdesk.money import ZERO
 from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
+from driftdesk.wire.errors import ErrorBody
 
 
 class OrderStatus(StrEnum):
@@ -110,6 +112,38 @@ class Order(Answer):
     reject_reason: str | None = None
 
 
+class SeedOrder(Answer):
+    """An order as seed 003 shows it: these keys and no others."""
+
+    id: str
+    client_order_id: str
+    created_at: WireTime
+    updated_at: WireTime | None
+    submitted_at: WireTime | None
+    filled_at: WireTime | None
+    expired_at: WireTime | None
+    canceled_at: WireTime | None
+    failed_at: WireTime | None
+    asset_id: str | None
+    symbol: str
+    exchange: str | None
+    asset_class: str
+    qty: WireDecimal | None
+    filled_qty: WireDecimal
+    type: str
+    side: str
+    time_in_force: str
+    limit_price: WireDecimal | None
+    stop_price: WireDecimal | None
+    filled_avg_price: WireDecimal | None
+    status: str
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        """`order` in those keys; of a rejected one, too, nothing was filled."""
+        return cls.model_validate({**order.model_dump(), "filled_qty": order.filled_qty or ZERO})
+
+
 class SkippedOrder(Answer):
     """An order that was not sent, with the seed's reason code and a sentence."""
 
@@ -140,6 +174,8 @@ class CreateOrder(Message):
     extended_hours: bool | None = None
     trail_price: WireDecimal | None = None
     trail_percent: WireDecimal | None = None
+    take_profit: dict[str, Any] | None = None
+    stop_loss: dict[str, Any] | None = None
 
 
 class ReplaceOrder(Message):
@@ -162,12 +198,15 @@ class CanceledOrder(Answer):
 
 
 class ClosedPosition(Answer):
-    """What became of one position when all were closed: the order that sells it, or why there is none."""
+    """What became of one position when all were closed: the order that sells it, or why there is none.
+
+    `status` is an HTTP status.
+    """
 
     symbol: str
     status: int
-    body: Order | None = None
-    message: str | None = None
+    order_id: str | None = None
+    body: Annotated[Order | ErrorBody, Field(union_mode="left_to_right")]
 
 
 class OrderUpdate(Answer):

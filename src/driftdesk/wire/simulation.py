@@ -76,7 +76,8 @@ class FillModelSetting(Message):
 class FaultEntry(Message):
     """Something that the exchange does wrong on purpose: reject, fill_part, delay, time_out, lose, disconnect.
 
-    `symbol` null: any; `value`: the part of fill_part (0 to 1), the seconds of delay; `times` null: until taken back.
+    `symbol` null: any; `value`: the part of fill_part (0 to 1), the whole seconds of delay; `times` null: until taken
+    back.
     """
 
     kind: str

@@ -31,7 +31,8 @@ def read_ulid(text: str) -> int:
         if digit not in _VALUES:
             raise ValueError(f"{digit!r} is no digit of a ULID")
         number = number << _BITS_A_DIGIT | _VALUES[digit]
-    if len(text) != LENGTH or number > _LARGEST:
+    # Capitals of other letters may be several of these digits.
+    if len(text) != LENGTH or not text.isascii() or number > _LARGEST:
         raise ValueError(f"a ULID has {LENGTH} characters and begins with 0 to 7")
     return number
 

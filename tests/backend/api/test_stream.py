@@ -152,7 +152,7 @@ def test_a_slow_reader_is_told_and_cut_off_behind_what_it_has() -> None:
         return reader
 
     reader = anyio.run(main)
-    notice = ": you are reading too slowly; 4 messages were not sent, go on with Last-Event-Id\n\n"
+    notice = ": you are reading too slowly, 4 messages were not sent; go on with Last-Event-Id\n\n"
     assert reader.pieces == [GREETING, framed(1), notice]
     assert source.mark == "1"
 

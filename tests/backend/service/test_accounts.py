@@ -110,6 +110,14 @@ def test_accounts_are_found(service: Service, pass_time: PassTime, filters: dict
     assert names == ", ".join(account.name for account in service.list_accounts(**filters))  # type: ignore[arg-type]
 
 
+def test_capitals_of_every_alphabet_are_found(service: Service) -> None:
+    """Élan and ÖSTERREICH by their small letters."""
+    for name in ("Élan", "ÖSTERREICH"):
+        service.simulate_account(CreateAccount(name=name, cash=Decimal(0)))
+    assert ["Élan"] == [account.name for account in service.list_accounts(query="élan")]
+    assert ["ÖSTERREICH"] == [account.name for account in service.list_accounts(query="österreich")]
+
+
 def test_one_account_is_told_as_in_the_list(service: Service, open_account: OpenAccount, pass_time: PassTime) -> None:
     """Before its first close and after it."""
     account = open_account("10.00", SPY="1")

@@ -16,6 +16,9 @@ from driftdesk.backend.api import (
     prices,
     rebalancing,
     simulation,
+    trade_events,
+    trading,
+    websocket,
 )
 from driftdesk.backend.api.auth import Credentials
 from driftdesk.backend.api.documentation import add_documentation
@@ -59,11 +62,19 @@ def create_app(service: "Service", credentials: Credentials, *, rate_limit: int 
         redoc_url=None,
     )
     app.state.service = service
-    app.state.streams = Streams()
+    app.state.credentials = credentials
+
+    def is_cut() -> bool:
+        cut: bool = app.state.service.take_disconnect()
+        return cut
+
+    app.state.streams = Streams(is_cut=is_cut)
     app.add_middleware(Edge, credentials=credentials, limits=RateLimits(rate_limit))
     errors.register(app)
     # Positions and activities of all accounts before accounts: their paths would be read as the id of one.
-    for module in (rebalancing, activities, holdings, accounts, history, market, prices, events, simulation):
+    for module in (rebalancing, activities, holdings, accounts, history, market, prices, simulation, trading):
+        app.include_router(module.router)
+    for module in (events, trade_events, websocket):
         app.include_router(module.router)
     for router in (orders.SEED_DOOR, orders.TRADING_DOOR, orders.BROKER_DOOR):
         app.include_router(router)

@@ -39,17 +39,18 @@ def check(headers: Iterable[tuple[bytes, bytes]], credentials: Credentials) -> A
     sent = _sent(headers)
     if sent is None:
         return Access.MISSING
-    key, secret = sent[0].partition(_OF_ACCOUNT)[0], sent[1]
-    # Both comparisons always run, so that timing does not tell which of the two was wrong.
-    right_key = hmac.compare_digest(key, credentials.key.encode())
-    right_secret = hmac.compare_digest(secret, credentials.secret.encode())
-    return Access.GRANTED if right_key and right_secret else Access.WRONG
+    # All comparisons always run, so that timing does not tell which of them was wrong.
+    key = credentials.key.encode()
+    right_key = hmac.compare_digest(sent[0], key)
+    right_before_account = hmac.compare_digest(sent[0].rpartition(_OF_ACCOUNT)[0], key)
+    right_secret = hmac.compare_digest(sent[1], credentials.secret.encode())
+    return Access.GRANTED if (right_key or right_before_account) and right_secret else Access.WRONG
 
 
-def account_of_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The account number or id that the key names, None where it names none."""
+def account_of_key(headers: Iterable[tuple[bytes, bytes]], credentials: Credentials) -> str | None:
+    """The account number or id that a granted key names, None where it names none."""
     sent = _sent(headers)
-    named = b"" if sent is None else sent[0].partition(_OF_ACCOUNT)[2]
+    named = b"" if sent is None else sent[0][len(credentials.key.encode()) + len(_OF_ACCOUNT) :]
     return named.decode(errors="replace") or None
 
 

@@ -36,6 +36,7 @@ class Edge:
         self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A websocket shows its credentials in its first message (see websocket.py).
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,11 +1,12 @@
 """Every refusal as {"code", "message"}: the one table from errors to HTTP statuses (rules.md 2.9, wire/alpaca.md 8).
 
-code = HTTP status x 100000 + 10000 + n, where n tells apart the causes that share a status.
+code = HTTP status x 100000 + 10000 + n, where n tells apart the causes that share a status; an order that lacks
+something, or repeats a client order id, has the code of a 400 with 422, as the order API does (wire/alpaca.md 8.3).
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +18,12 @@ from driftdesk.errors import (
     BackendError,
     DataError,
     DriftdeskError,
+    Incomplete,
     InputError,
     Insufficient,
     NotFound,
     PreviewMoved,
+    Repeated,
     StateError,
 )
 from driftdesk.wire.errors import ErrorBody
@@ -29,34 +32,43 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 INTERNAL_MESSAGE: Final = "The backend failed to answer; its log says why under the request id of this answer."
 
-# The first class that fits decides: (status, n).
+# The first class that fits decides: (status, code).
 _STATUSES: Final[tuple[tuple[type[DriftdeskError], HTTPStatus, int], ...]] = (
-    (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, 0),
-    (PreviewMoved, HTTPStatus.CONFLICT, 1),
-    (Insufficient, HTTPStatus.FORBIDDEN, 0),
-    (StateError, HTTPStatus.UNPROCESSABLE_ENTITY, 1),
-    (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, 2),
-    (NotFound, HTTPStatus.NOT_FOUND, 0),
-    (BackendError, HTTPStatus.BAD_GATEWAY, 0),
-    (DriftdeskError, HTTPStatus.UNPROCESSABLE_ENTITY, 3),
+    (Incomplete, HTTPStatus.UNPROCESSABLE_ENTITY, 40_010_001),
+    (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, 42_210_000),
+    (PreviewMoved, HTTPStatus.CONFLICT, 40_910_001),
+    (Insufficient, HTTPStatus.FORBIDDEN, 40_310_000),
+    (Repeated, HTTPStatus.UNPROCESSABLE_ENTITY, 40_010_001),
+    (StateError, HTTPStatus.UNPROCESSABLE_ENTITY, 42_210_001),
+    (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, 42_210_002),
+    (NotFound, HTTPStatus.NOT_FOUND, 40_410_000),
+    (BackendError, HTTPStatus.BAD_GATEWAY, 50_210_000),
+    (DriftdeskError, HTTPStatus.UNPROCESSABLE_ENTITY, 42_210_003),
 )
+_TRY_AGAIN: Final = (HTTPStatus.CONFLICT, 40_910_000)
 
 
-def error_response(
-    status: int, message: str, *, n: int = 0, preview_hash: str | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
+def error_response(status: int, message: str, *, n: int = 0, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a refused request; `n` tells apart the causes of one status."""
-    body = ErrorBody(code=status * 100_000 + 10_000 + n, message=message, preview_hash=preview_hash)
-    return Response(body.model_dump_json(exclude_none=True), status, headers=headers, media_type="application/json")
+    return _response(status, ErrorBody(code=status * 100_000 + 10_000 + n, message=message), headers)
+
+
+def told(error: DriftdeskError) -> tuple[HTTPStatus, ErrorBody]:
+    """Status and body for an error of ours, by the table above."""
+    status, code = next((status, code) for kind, status, code in _STATUSES if isinstance(error, kind))
+    if isinstance(error, StateError) and error.conflict and not isinstance(error, PreviewMoved):
+        status, code = _TRY_AGAIN
+    more: Mapping[str, Any] = {}
+    if isinstance(error, PreviewMoved):
+        more = {"preview_hash": error.preview_hash}
+    elif isinstance(error, Insufficient):
+        more = error.details
+    return status, ErrorBody(code=code, message=str(error), **more)
 
 
 def refusal(error: DriftdeskError) -> Response:
-    """The answer to an error of ours, by the table above."""
-    if isinstance(error, StateError) and error.conflict and not isinstance(error, PreviewMoved):
-        return error_response(HTTPStatus.CONFLICT, str(error))
-    status, n = next((status, n) for kind, status, n in _STATUSES if isinstance(error, kind))
-    moved = error.preview_hash if isinstance(error, PreviewMoved) else None
-    return error_response(status, str(error), n=n, preview_hash=moved)
+    """The answer to an error of ours."""
+    return _response(*told(error))
 
 
 def register(app: FastAPI) -> None:
@@ -65,6 +77,10 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OverflowError, _on_overflow)
+
+
+def _response(status: int, body: ErrorBody, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body.model_dump_json(exclude_none=True), status, headers=headers, media_type="application/json")
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from driftdesk.backend.api.answers import REFUSALS, answer, service_of
 from driftdesk.backend.api.exact import ExactRoute
@@ -14,7 +15,21 @@ from driftdesk.wire.history import PortfolioHistory
 
 router = APIRouter(route_class=ExactRoute, responses=REFUSALS, tags=["history"])
 
-Tolerated = Annotated[str | None, Query(description="Accepted without effect: it concerns times within a day.")]
+
+class HistoryFilters(BaseModel):
+    """What a portfolio history is asked with; the last three concern times within a day and have no effect."""
+
+    period: str | None = Field(
+        None, description="A number and D (sessions), W, M or A (years), as in 3M; 1M without `start`."
+    )
+    timeframe: Literal["1D"] = Field("1D", description="Only whole sessions are kept here.")
+    start: QueryTime | None = Field(None, description="Time or date of the first session.")
+    end: QueryTime | None = Field(None, description="Time or date of the last session; today by default.")
+    date_end: QueryDate | None = Field(None, description="The same as a date; not together with `end`.")
+    cashflow_types: str = Field("NONE", description="ALL, NONE, or activity types separated by commas, as in CSD,CSW.")
+    intraday_reporting: str | None = Field(None, description="Accepted without effect.")
+    pnl_reset: str | None = Field(None, description="Accepted without effect.")
+    extended_hours: str | None = Field(None, description="Accepted without effect.")
 
 
 @router.get(
@@ -31,24 +46,13 @@ async def equity_history(request: Request, account_id: str) -> Response:
     summary="Equity and profit at each close of a time",
     response_model=PortfolioHistory,
 )
-async def portfolio_history(  # noqa: PLR0913 - the documented parameters
-    request: Request,
-    account_id: str,
-    *,
-    period: Annotated[
-        str | None, Query(description="A number and D (sessions), W, M or A (years), as in 3M; 1M without `start`.")
-    ] = None,
-    timeframe: Annotated[Literal["1D"], Query(description="Only whole sessions are kept here.")] = "1D",
-    start: Annotated[QueryTime | None, Query(description="Time or date of the first session.")] = None,
-    end: Annotated[QueryTime | None, Query(description="Time or date of the last session; today by default.")] = None,
-    date_end: Annotated[QueryDate | None, Query(description="The same as a date; not together with `end`.")] = None,
-    cashflow_types: Annotated[
-        str, Query(description="ALL, NONE, or activity types separated by commas, as in CSD,CSW.")
-    ] = "NONE",
-    intraday_reporting: Tolerated = None,
-    pnl_reset: Tolerated = None,
-    extended_hours: Tolerated = None,
-) -> Response:
+async def portfolio_history(request: Request, account_id: str, filters: Annotated[HistoryFilters, Query()]) -> Response:
+    return answer_history(request, account_id, filters)
+
+
+def answer_history(request: Request, account_id: str, filters: HistoryFilters) -> Response:
+    """The portfolio history of an account; InputError for two ends."""
+    start, end, date_end = filters.start, filters.end, filters.date_end
     if end is not None and date_end is not None:
         raise InputError(
             "end and date_end cannot be used together; leave one out.",
@@ -59,9 +63,9 @@ async def portfolio_history(  # noqa: PLR0913 - the documented parameters
     return answer(
         service_of(request).portfolio_history(
             account_id,
-            period=period,
+            period=filters.period,
             start=None if start is None else new_york_date(start),
             end=date_end if end is None else new_york_date(end),
-            cashflow_types=cashflow_types,
+            cashflow_types=filters.cashflow_types,
         )
     )

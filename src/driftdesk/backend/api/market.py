@@ -24,7 +24,9 @@ Exchange = Literal[
 async def list_assets(
     request: Request,
     *,
-    status: Annotated[Literal["active", "inactive", "all"], Query(description="Assets here are active.")] = "all",
+    status: Annotated[
+        Literal["active", "inactive", "all"], Query(description="Assets are active until they are delisted.")
+    ] = "all",
     asset_class: Annotated[AssetClass, Query(description="There are shares and funds here.")] = "us_equity",
     exchange: Annotated[Exchange | None, Query(description="Only those listed there.")] = None,
     attributes: Annotated[
@@ -47,7 +49,7 @@ async def clock(request: Request) -> Response:
     return answer(service_of(request).clock())
 
 
-@router.get("/v2/clock", summary="The same, in the newer shape", response_model=MarketClocks)
+@router.get("/v2/clock", summary="The same, and the clock of each market", response_model=MarketClocks)
 async def market_clocks(request: Request) -> Response:
     return answer(service_of(request).market_clocks())
 

@@ -1,4 +1,4 @@
-"""Server-sent events from anything that is read by watermark (wire/alpaca.md 9.3).
+"""Streams from anything that is read by watermark, and server-sent events of them (wire/alpaca.md 9.3).
 
 A stream reads as its reader reads: a page at a time, from a table that keeps everything. So it holds no more than one
 page, no writer ever waits for a reader, and whoever was cut off goes on behind the last id.
@@ -6,7 +6,7 @@ page, no writer ever waits for a reader, and whoever was cut off goes on behind 
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,9 +19,10 @@ _log: Final = logging.getLogger(__name__)
 GREETING: Final = "connected"
 HEARTBEAT: Final = "heartbeat"
 # The reader knows by these words that the end is none, and comes again (see driftdesk.client.events).
-TOO_SLOW: Final = "you are reading too slowly; {behind} messages were not sent, go on with Last-Event-Id"
-SHUTTING_DOWN: Final = "the server is shutting down; go on with Last-Event-Id"
-FAILED: Final = "internal server error; go on with Last-Event-Id"
+TOO_SLOW: Final = "you are reading too slowly, {behind} messages were not sent"
+SHUTTING_DOWN: Final = "the server is shutting down"
+FAILED: Final = "internal server error"
+GO_ON: Final = "go on with Last-Event-Id"
 
 
 class Source(Protocol):
@@ -55,19 +56,78 @@ class Pace:
 
 
 class Streams:
-    """The open streams of one app, which a server that shuts down has to end."""
+    """The open streams of one app, which a server that shuts down has to end.
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    `is_cut()` tells whether the fault script wants the open ones cut now, each once, and uses that up.
+    """
+
+    def __init__(self, pace: Pace | None = None, is_cut: Callable[[], bool] = lambda: False) -> None:
         self.pace = pace or Pace()
         self.closing = False
+        self.cuts = 0
+        self._is_cut = is_cut
+
+    def look_for_cut(self) -> int:
+        """How often the open streams were cut so far, now included: one that sees the number grow is cut."""
+        if self._is_cut():
+            self.cuts += 1
+        return self.cuts
 
     def close(self) -> None:
         """End them all, each at its next look; may be called from any thread."""
         self.closing = True
 
 
-class _Gone(Exception):
-    """The reader took nothing within the stream's patience."""
+class Gone(Exception):
+    """The connection is dropped without a word; the text says why, for the log."""
+
+
+async def in_time(patience: float, taking: Awaitable[None]) -> None:
+    """Wait for the reader to take something; Gone after `patience` seconds."""
+    with anyio.move_on_after(patience) as waiting:
+        await taking
+    if waiting.cancelled_caught:
+        raise Gone(f"took nothing for {patience:g} s")
+
+
+async def follow(
+    source: Source,
+    streams: Streams,
+    send: Callable[[Sequence[tuple[str, str]]], Awaitable[None]],
+    beat: Callable[[], Awaitable[None]] | None = None,
+) -> str:
+    """Send history, then what comes; returns why the stream ends early, empty where the end is one.
+
+    `beat` gives a sign of life after each quiet while. Raises Gone where the fault script cuts the stream, and what
+    `send`, `beat` and the source raise.
+    """
+    pace = streams.pace
+    cuts, live, said_at = streams.cuts, False, time.monotonic()
+    while not streams.closing:
+        # Asked before reading: what was committed before the end is read, whatever is committed meanwhile.
+        over = source.is_over()
+        page = source.read(pace.page)
+        if page:
+            began = time.monotonic()
+            await send(page)
+            said_at = time.monotonic()
+            if live and said_at - began > pace.slow and (behind := source.behind()) > pace.most_behind:
+                return TOO_SLOW.format(behind=behind)
+        elif over:
+            return ""
+        # After what was read, so that a script that cuts for ever stops nobody from getting on.
+        if streams.look_for_cut() != cuts:
+            raise Gone("was cut off by the fault script")
+        if page:
+            # A long history must not keep others waiting.
+            await anyio.lowlevel.checkpoint()
+            continue
+        live = True
+        if beat is not None and time.monotonic() - said_at >= pace.heartbeat:
+            await beat()
+            said_at = time.monotonic()
+        await anyio.sleep(pace.poll)
+    return SHUTTING_DOWN
 
 
 class EventStream(Response):
@@ -81,16 +141,13 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._source = source
         self._streams = streams
-        self._pace = streams.pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
         async def put(text: str, *, more: bool = True) -> None:
-            with anyio.move_on_after(self._pace.patience) as waiting:
-                await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
-            if waiting.cancelled_caught:
-                raise _Gone
+            message = {"type": "http.response.body", "body": text.encode(), "more_body": more}
+            await in_time(self._streams.pace.patience, send(message))
 
         async with anyio.create_task_group() as group:
 
@@ -103,48 +160,26 @@ class EventStream(Response):
             try:
                 await self._follow(put)
                 await put("", more=False)
-            except _Gone:
-                _log.info("a reader of %s took nothing for %s s", scope["path"], self._pace.patience)
+            except Gone as gone:
+                _log.info("a reader of %s %s", scope["path"], gone)
             group.cancel_scope.cancel()
 
     async def _follow(self, put: "_Put") -> None:
         # An id without data tells an empty stream's reader where it stands, so that it too can be resumed.
         await put(f": {GREETING}\nid: {self._source.mark}\n\n")
+
+        async def send(page: Sequence[tuple[str, str]]) -> None:
+            await put("".join(f"id: {event_id}\ndata: {text}\n\n" for event_id, text in page))
+
         try:
-            last_words = await self._send_all(put)
-        except _Gone:
+            last_words = await follow(self._source, self._streams, send, lambda: put(_comment(HEARTBEAT)))
+        except Gone:
             raise
         except Exception:
             _log.exception("a stream of events failed")
             last_words = FAILED
         if last_words:
-            await put(_comment(last_words))
-
-    async def _send_all(self, put: "_Put") -> str:
-        """Send history, then what comes; returns the comment to end with, empty where the end is one."""
-        pace, source = self._pace, self._source
-        live, said_at = False, time.monotonic()
-        while not self._streams.closing:
-            # Asked before reading: what was committed before the end is read, whatever is committed meanwhile.
-            over = source.is_over()
-            page = source.read(pace.page)
-            if page:
-                began = time.monotonic()
-                await put("".join(f"id: {event_id}\ndata: {text}\n\n" for event_id, text in page))
-                said_at = time.monotonic()
-                if live and said_at - began > pace.slow and (behind := source.behind()) > pace.most_behind:
-                    return TOO_SLOW.format(behind=behind)
-                # A long history must not keep others waiting.
-                await anyio.lowlevel.checkpoint()
-                continue
-            if over:
-                return ""
-            live = True
-            if time.monotonic() - said_at >= pace.heartbeat:
-                await put(_comment(HEARTBEAT))
-                said_at = time.monotonic()
-            await anyio.sleep(pace.poll)
-        return SHUTTING_DOWN
+            await put(_comment(f"{last_words}; {GO_ON}"))
 
 
 class _Put(Protocol):

@@ -57,7 +57,8 @@ def split(connection: Connection, symbol: str, ratio: Ratio, now: datetime) -> N
     mark = connection.scalar(select(price_marks.c.price).where(price_marks.c.symbol == symbol))
     if mark is not None:
         price = round_price(mark * ratio.old / ratio.new)
-        connection.execute(update(price_marks).where(price_marks.c.symbol == symbol).values(price=price, at=now))
+        # Since when it holds stays: it counts for the closes since then, in the new shares.
+        connection.execute(update(price_marks).where(price_marks.c.symbol == symbol).values(price=price))
 
 
 @exact

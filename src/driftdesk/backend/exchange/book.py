@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from driftdesk.backend.events.outbox import next_event_id
+from driftdesk.backend.rows import STAMPS
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
 from driftdesk.backend.store.tables import order_events, orders, positions
 from driftdesk.backend.store.types import Row
@@ -27,18 +29,11 @@ _EVENTS = {
     OrderStatus.REPLACED: OrderEvent.REPLACED,
     OrderStatus.REJECTED: OrderEvent.REJECTED,
 }
-_STAMPS = {
-    OrderStatus.CANCELED: "canceled_at",
-    OrderStatus.EXPIRED: "expired_at",
-    OrderStatus.REJECTED: "failed_at",
-    OrderStatus.REPLACED: "replaced_at",
-    OrderStatus.FILLED: "filled_at",
-}
-
 
 # Built once: building a statement costs more than running it.
 _ADD: Final = insert(orders)
 _NOTE: Final = insert(order_events)
+_NEWEST: Final = select(func.max(order_events.c.event_id))
 _CHANGE: Final = update(orders).where(orders.c.id == bindparam("order"))
 _OPEN: Final = select(orders).where(
     orders.c.account_id == bindparam("account"),
@@ -54,6 +49,18 @@ _ON_SALE: Final = select(func.sum(orders.c.reserved)).where(
     orders.c.side == Side.SELL,
     orders.c.due_at.is_not(None),
 )
+
+
+class EventIds:
+    """Makes the ids of events inside one write transaction, each above all before it; the table is asked once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._last: str | None = connection.scalar(_NEWEST)
+
+    def make(self, order_id: str, status: OrderStatus, now: datetime) -> str:
+        """The next id. A seeded world repeats it: nothing but the order, its status and the instant goes into it."""
+        self._last = next_event_id(self._last, now, f"{order_id}|{status}")
+        return self._last
 
 
 def add(connection: Connection, order_id: str, request: OrderRequest, now: datetime, **values: Any) -> Row:
@@ -80,7 +87,8 @@ def add(connection: Connection, order_id: str, request: OrderRequest, now: datet
         **values,
     }
     connection.execute(_ADD, row)
-    connection.execute(_NOTE, event(row, OrderStatus(row["status"]), now, reason=row["reject_reason"]))
+    told = event(EventIds(connection), row, OrderStatus(row["status"]), now, reason=row["reject_reason"])
+    connection.execute(_NOTE, told)
     return row
 
 
@@ -89,18 +97,19 @@ def set_status(connection: Connection, row: Row, status: OrderStatus, now: datet
     changes = status_changes(status, now) | ({"reject_reason": reason} if reason else {})
     connection.execute(_CHANGE, {"order": row["id"], **changes})
     changed = {**row, **changes}
-    connection.execute(_NOTE, event(changed, status, now, reason=reason))
+    connection.execute(_NOTE, event(EventIds(connection), changed, status, now, reason=reason))
     return changed
 
 
 def status_changes(status: OrderStatus, now: datetime) -> dict[str, Any]:
     """The columns that a status sets; a final one lets go what the order reserved, and it is due no more."""
-    stamp = _STAMPS.get(status)
+    stamp = STAMPS.get(status)
     ended = {stamp: now, "due_at": None, "reserved": ZERO} if stamp else {}
     return {"status": status, "updated_at": now, **ended}
 
 
 def event(
+    ids: EventIds,
     row: Row,
     status: OrderStatus,
     now: datetime,
@@ -111,6 +120,7 @@ def event(
     """What happened to an order, as a row of its events; `fill` is price, quantity and the position after it."""
     price, quantity, position = fill or (None, None, None)
     return {
+        "event_id": ids.make(row["id"], status, now),
         "order_id": row["id"],
         "account_id": row["account_id"],
         "at": now,

@@ -19,13 +19,13 @@ from driftdesk.backend.exchange import book
 from driftdesk.backend.exchange.faults import FaultKind, script, take_fault
 from driftdesk.backend.exchange.fillmodel import FILL_DELAY, FillModel, FillModelName
 from driftdesk.backend.exchange.matching import Settling
-from driftdesk.backend.exchange.terms import check_terms, timing, worst_price
+from driftdesk.backend.exchange.terms import check_terms, short_of_cash, short_of_shares, timing, worst_price
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
-from driftdesk.backend.store.tables import orders
+from driftdesk.backend.store.tables import orders, positions
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import World
 from driftdesk.engine.snapshot import AccountId, Side
-from driftdesk.errors import InputError, Insufficient, StateError, Unavailable
+from driftdesk.errors import InputError, Repeated, StateError, Unavailable
 from driftdesk.money import ZERO, cash_of, format_decimal, quantity_of, round_cents
 from driftdesk.wire.orders import OrderStatus, OrderType, TimeInForce
 
@@ -36,6 +36,9 @@ _NAMED: Final = select(orders).where(
 )
 _TAKEN: Final = select(orders.c.id).where(
     orders.c.account_id == bindparam("account"), orders.c.client_order_id == bindparam("name")
+)
+_HELD: Final = select(positions.c.quantity).where(
+    positions.c.account_id == bindparam("account"), positions.c.symbol == bindparam("of")
 )
 _FILL_MODEL: Final = "fill_model"
 # An order may only be replaced while it rests at the exchange (wire/alpaca.md 11.4).
@@ -204,7 +207,7 @@ class Exchange:
     ) -> Row:
         taken = connection.scalar(_TAKEN, {"account": request.account_id, "name": request.client_order_id})
         if taken is not None:
-            raise StateError(f"client_order_id {request.client_order_id} is used already; each order needs its own.")
+            raise Repeated(f"client_order_id {request.client_order_id} is used already; each order needs its own.")
         order_id = self._world.new_id("order", request.account_id, request.client_order_id)
         try:
             check_terms(request)
@@ -249,10 +252,13 @@ class Exchange:
             raise _VenueRefusal(f"{symbol} has no price")
         if request.side is Side.BUY:
             cost = round_cents(request.notional or cash_of(request.quantity or ZERO, worst_price(request, quote.price)))
-            if cost > self._world.free_cash(connection, request.account_id):
-                raise Insufficient("insufficient buying power")
+            free = self._world.free_cash(connection, request.account_id)
+            if cost > free:
+                raise short_of_cash(cost, free)
             return cost
         wanted = request.quantity or quantity_of(request.notional or ZERO, quote.price)
-        if wanted > book.free_shares(connection, request.account_id, symbol):
-            raise Insufficient(f"insufficient quantity of {symbol} available")
+        available = book.free_shares(connection, request.account_id, symbol)
+        if wanted > available:
+            held = connection.scalar(_HELD, {"account": request.account_id, "of": symbol}) or ZERO
+            raise short_of_shares(symbol, wanted, held, available)
         return wanted

@@ -2,7 +2,7 @@
 
     reject      the next order for the symbol is rejected
     fill_part   its next fill takes only `value` (0 to 1) of what is wanted; the rest waits a minute
-    delay       its next look comes `value` seconds later
+    delay       its next look comes `value` seconds later, at most a day
     time_out    its submission is received, but no answer comes back: the sender does not know
     lose        its submission never arrives, and no answer comes back
     disconnect  streams of updates are cut
@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from driftdesk.backend.store.tables import faults
 from driftdesk.errors import InputError
 from driftdesk.money import ONE, ZERO, floor_quantity
+
+# In seconds; every look comes at the latest at the close, so that a longer one says nothing more.
+LONGEST_DELAY: Final = 86_400
 
 
 class FaultKind(StrEnum):
@@ -43,8 +47,13 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind is FaultKind.FILL_PART and (self.value is None or not ZERO < self.value < ONE):
             raise InputError("value of fill_part must be between 0 and 1.", field="value", received=self.value)
-        if self.kind is FaultKind.DELAY and (self.value is None or self.value <= ZERO):
-            raise InputError("value of delay must be a positive number of seconds.", field="value", received=self.value)
+        if self.kind is FaultKind.DELAY and (self.value is None or self.value not in range(1, LONGEST_DELAY + 1)):
+            raise InputError(
+                f"value of delay must be a whole number of seconds from 1 to {LONGEST_DELAY}.",
+                field="value",
+                received=self.value,
+                allowed=f"1 to {LONGEST_DELAY}",
+            )
         if self.times is not None and self.times < 1:
             raise InputError("times must be 1 or more, or null for always.", field="times", received=self.times)
 

@@ -54,6 +54,7 @@ class Settling:
             self._reserved[row.account_id] += row.reserved
         self._changes: dict[str, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
+        self._ids = book.EventIds(connection)
         self._fills: list[dict[str, Any]] = []
 
     def settle(self) -> int:
@@ -169,7 +170,7 @@ class Settling:
             reserved=ZERO if ended else max(ZERO, row["reserved"] - (cash if buys else quantity)),
         )
         position = self._balances.held(account, symbol)
-        self._events.append(book.event(filled, status, self._now, fill=(price, quantity, position)))
+        self._events.append(book.event(self._ids, filled, status, self._now, fill=(price, quantity, position)))
         return filled
 
     def _no_trade(self, row: Row, why: str, again: datetime | None = None) -> None:
@@ -196,7 +197,7 @@ class Settling:
     def _set_status(self, row: Row, status: OrderStatus, reason: str | None = None) -> Row:
         changes = book.status_changes(status, self._now) | ({"reject_reason": reason} if reason else {})
         changed = self._change(row, **changes)
-        self._events.append(book.event(changed, status, self._now, reason=reason))
+        self._events.append(book.event(self._ids, changed, status, self._now, reason=reason))
         return changed
 
     def _change(self, row: Row, **changes: Any) -> Row:

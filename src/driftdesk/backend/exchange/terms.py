@@ -15,8 +15,8 @@ from typing import Final
 from driftdesk.backend.exchange.fillmodel import FillModel
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.engine.schedule import NEW_YORK, Sessions, new_york_date
-from driftdesk.engine.snapshot import Side
-from driftdesk.errors import InputError
+from driftdesk.engine.snapshot import Side, dearest_price
+from driftdesk.errors import InputError, Insufficient
 from driftdesk.money import CENT, ONE, ZERO, floor_cents, floor_quantity, format_decimal, round_price
 from driftdesk.wire.orders import OrderType, TimeInForce
 
@@ -94,10 +94,25 @@ def within_limit(side: Side, limit_price: Decimal, price: Decimal) -> bool:
 
 
 def worst_price(request: OrderRequest, last: Decimal) -> Decimal:
-    """What a share may cost at most, as far as the order says so: its limit, its stop, else the last price."""
-    if request.limit_price is not None:
-        return request.limit_price
-    return max(last, request.stop_price) if request.stop_price is not None else last
+    """What a share (USD) may cost the order at most; `last` is the last price."""
+    return dearest_price(last, request.limit_price, request.stop_price)
+
+
+def short_of_cash(cost: Decimal, free: Decimal) -> Insufficient:
+    """The refusal of a buy that needs `cost` (USD) where `free` is not promised to other orders."""
+    return Insufficient(
+        f"insufficient buying power: the order needs {format_decimal(cost)} USD and {format_decimal(free)} are free.",
+        {"buying_power": free, "cost_basis": cost},
+    )
+
+
+def short_of_shares(symbol: str, wanted: Decimal, held: Decimal, available: Decimal) -> Insufficient:
+    """The refusal of a sale of `wanted` shares where `available` of those `held` are not promised to other orders."""
+    return Insufficient(
+        f"insufficient quantity of {symbol} available: the order needs {format_decimal(wanted)} shares and "
+        f"{format_decimal(available)} of {format_decimal(held)} are free.",
+        {"symbol": symbol, "available": available, "existing_qty": held, "held_for_orders": held - available},
+    )
 
 
 def _check_size(request: OrderRequest) -> None:

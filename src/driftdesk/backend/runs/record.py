@@ -21,6 +21,7 @@ from driftdesk.backend.store.tables import (
 )
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import PlannedOrder, PlanRequest, RunType, SkippedOrder
+from driftdesk.engine.preview import DEFAULT_MAX_CHANGE
 from driftdesk.engine.snapshot import AccountId, Side, Symbol
 from driftdesk.money import ZERO
 from driftdesk.translate import from_skipped, to_conditions, to_options, to_planned, to_targets
@@ -33,8 +34,6 @@ from driftdesk.wire.runs import PlannedLine, RunOptions, RunStatus
 
 # After this many ERROR or TIMEOUT runs in a row automatic runs are held (rules.md 5.7).
 FAILURES_BEFORE_HOLD: Final = 3
-# Orders may move this many percent from their preview unless the request says otherwise (rules.md 6.6).
-DEFAULT_MAX_CHANGE: Final = Decimal(5)
 
 # Built once: every move of every run uses them.
 _CHANGE: Final = update(runs).where(runs.c.id == bindparam("run"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from driftdesk.backend.service.base import Base
 from driftdesk.backend.store.tables import accounts, equity_days, positions
@@ -31,12 +31,6 @@ class Accounts(Base):
         `query` is words, each of which must stand in the number or the name, in either case of letters.
         """
         chosen = select(accounts)
-        for word in query.split():
-            chosen = chosen.where(
-                or_(
-                    accounts.c.number.icontains(word, autoescape=True), accounts.c.name.icontains(word, autoescape=True)
-                )
-            )
         if created_after is not None:
             chosen = chosen.where(accounts.c.created_at > created_after)
         if created_before is not None:
@@ -46,7 +40,13 @@ class Accounts(Base):
         created, number = accounts.c.created_at, accounts.c.number
         order = (created.desc(), number.desc()) if descending else (created, number)
         with self.world.database.read() as connection:
-            rows = connection.execute(chosen.order_by(*order)).mappings().all()
+            # A database tells capitals only of the letters that English has.
+            words = query.casefold().split()
+            rows = [
+                row
+                for row in connection.execute(chosen.order_by(*order)).mappings()
+                if all(word in row["number"].casefold() or word in row["name"].casefold() for word in words)
+            ]
             last = self._last_days(connection)
             # An account younger than the last close stands at what it is worth now.
             worth = self._worth(connection) if any(row["id"] not in last for row in rows) else {}
@@ -114,7 +114,7 @@ class Accounts(Base):
             last_cash=last_cash,
             last_initial_margin=last_worth,
             last_maintenance_margin=ZERO if last else None,
-            # Day orders have expired by the close, so that nothing is reserved then.
+            # What orders that rest overnight reserved at the close is not kept.
             last_regt_buying_power=last_cash,
             last_buying_power=last_cash,
             balance_asof=last["session"].isoformat() if last else None,

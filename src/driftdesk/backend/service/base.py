@@ -17,7 +17,7 @@ from driftdesk.backend.store.tables import idempotency, subscriptions
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.worker import Worker
 from driftdesk.backend.world import World
-from driftdesk.errors import InputError, NotFound, StateError
+from driftdesk.errors import InputError, NotFound, StateError, Unavailable
 from driftdesk.wire.base import Message
 
 # An answer is kept this long by the wall clock (rules.md 2.10).
@@ -38,8 +38,10 @@ class Base:
         """The answer to a request with an idempotency key: `act`'s at first, the stored one afterwards (rules.md 2.10).
 
         `scope` is key, method and path; `digest` the body's. Effect and answer are stored in one transaction; a request
-        that raises leaves nothing. StateError when the key was used with another body.
+        that raises leaves nothing. StateError when the key was used with another body. Where `act` raises Unavailable
+        its effect stands and no answer is stored: that is what nobody knows then.
         """
+        silence: Unavailable | None = None
         with self.world.database.write() as connection:
             # Wall-clock time: the key guards against a person's second click, not against a simulated year.
             wall = datetime.now(UTC)
@@ -51,13 +53,18 @@ class Base:
                         "This Idempotency-Key was used with another body; send the same body again or use a new key."
                     )
                 return kept.status, kept.body
-            status, body = act()
-            connection.execute(
-                insert(idempotency).values(
-                    scope=scope, digest=digest, status=status, body=body, kept_until=wall + KEEP_ANSWERS
+            try:
+                status, body = act()
+            except Unavailable as problem:
+                silence = problem
+            else:
+                connection.execute(
+                    insert(idempotency).values(
+                        scope=scope, digest=digest, status=status, body=body, kept_until=wall + KEEP_ANSWERS
+                    )
                 )
-            )
-            return status, body
+                return status, body
+        raise silence
 
 
 def find_row(connection: Connection, table: Table, identifier: str, noun: str) -> Row:

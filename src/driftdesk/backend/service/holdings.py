@@ -144,7 +144,8 @@ def _reserved(connection: Connection, account_id: str | None) -> dict[_Key, Deci
 def _day_basis(quantity: Decimal, last: Decimal | None, moves: Sequence[tuple[Decimal, Decimal]]) -> Decimal | None:
     """What the shares cost as of this session: their value at the last close, and what was paid since.
 
-    A sale takes its proportion with it, as in the cost basis. None without a last close.
+    A sale takes its proportion with it, as in the cost basis. None without a last close, and where a split in between
+    leaves nothing that the sale could have been of.
     """
     if last is None:
         return None
@@ -152,6 +153,8 @@ def _day_basis(quantity: Decimal, last: Decimal | None, moves: Sequence[tuple[De
     basis = round_cents(held * last)
     for shares, cash in moves:
         left = held + shares
+        if shares < ZERO and held == ZERO:
+            return None
         basis = basis + cash if shares > 0 else round_to(basis * left / held, CENT, ROUND_HALF_UP)
         held = left
     return basis

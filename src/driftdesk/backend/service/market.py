@@ -16,7 +16,7 @@ from driftdesk.wire.accounts import Asset
 from driftdesk.wire.market import CalendarDay, Clock, MarketClock, MarketClocks
 
 _CALENDAR_DEFAULT: Final = timedelta(days=365)
-_ACTIVE, _US_EQUITY = "active", "us_equity"
+_ACTIVE, _INACTIVE, _US_EQUITY = "active", "inactive", "us_equity"
 
 
 class Market(Base):
@@ -32,11 +32,15 @@ class Market(Base):
     ) -> list[Asset]:
         """Assets by symbol; filters are ANDed, one of `attributes` is enough.
 
-        Every asset here is an active share or fund without attributes: other classes, states and attributes have none.
+        Every asset here is a share or fund without attributes: other classes and attributes have none. It is active
+        until it is delisted.
         """
-        if asset_class != _US_EQUITY or status not in (None, "all", _ACTIVE) or any(attributes):
+        if asset_class != _US_EQUITY or any(attributes):
             return []
         query = select(assets).order_by(assets.c.symbol)
+        if status not in (None, "all"):
+            listed = assets.c.delisted_at.is_(None)
+            query = query.where(listed if status == _ACTIVE else ~listed)
         if exchange is not None:
             query = query.where(assets.c.exchange == exchange)
         with self.world.database.read() as connection:
@@ -64,9 +68,10 @@ class Market(Base):
         )
 
     def market_clocks(self) -> MarketClocks:
-        """The same of the one market there is, in the shape of the newer clock."""
+        """The same, and beside it that of the one market there is."""
         clock = self.clock()
         return MarketClocks(
+            **dict(clock),
             clocks=(
                 MarketClock(
                     market="NYSE",
@@ -77,7 +82,7 @@ class Market(Base):
                     phase="core" if clock.is_open else "closed",
                     phase_until=clock.next_close if clock.is_open else clock.next_open,
                 ),
-            )
+            ),
         )
 
     def calendar(self, start: date | None, end: date | None, *, by_settlement: bool = False) -> list[CalendarDay]:
@@ -111,6 +116,7 @@ def _asset(row: Row) -> Asset:
         exchange=row["exchange"],
         symbol=row["symbol"],
         name=row["name"],
+        status=_ACTIVE if row["delisted_at"] is None else _INACTIVE,
         tradable=row["tradable"],
         marginable=False,
         shortable=False,

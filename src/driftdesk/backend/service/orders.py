@@ -5,25 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Final, TypeVar
-from uuid import uuid4
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnClause, ColumnElement, Connection, and_, literal_column, select
 
 from driftdesk.backend.exchange import Changes
-from driftdesk.backend.exchange.terms import check_terms
+from driftdesk.backend.exchange.terms import check_terms, short_of_shares
 from driftdesk.backend.rows import order_message, orders_with_assets, update_message
-from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.service.holdings import Holdings
-from driftdesk.backend.store.tables import accounts, assets, order_events, orders
+from driftdesk.backend.service.order_requests import (
+    ALL_TERMS,
+    Terms,
+    asset_row,
+    check_choice,
+    check_offered,
+    read_choice,
+    read_client_order_id,
+    read_request,
+)
+from driftdesk.backend.store.tables import accounts, order_events, orders
 from driftdesk.backend.store.types import Row
-from driftdesk.engine.snapshot import AccountId, Side, Symbol
+from driftdesk.engine.snapshot import AccountId, Side
 from driftdesk.errors import DataError, DriftdeskError, InputError, NotFound, StateError
-from driftdesk.money import HUNDRED, ZERO, exact, floor_cents, floor_quantity, format_decimal, quantity_of
+from driftdesk.money import HUNDRED, ZERO, exact, floor_quantity, quantity_of
 from driftdesk.wire.base import NIL_UUID
 from driftdesk.wire.orders import (
     CanceledOrder,
-    ClosedPosition,
     CreateOrder,
     Order,
     OrderHistory,
@@ -33,8 +40,7 @@ from driftdesk.wire.orders import (
     TimeInForce,
 )
 
-E = TypeVar("E", OrderType, TimeInForce, Side)
-
+_CAME_IN: Final[ColumnClause[int]] = literal_column("orders.rowid")
 _LISTS: Final = ("open", "closed", "all")
 _DIRECTIONS: Final = ("asc", "desc")
 
@@ -53,36 +59,35 @@ class OrderFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What one door takes: its times in force, its longest client order id, and whether only whole shares."""
+class Closing:
+    """What became of a position that was to be sold: the order, or why there is none."""
 
-    times_in_force: Collection[TimeInForce] = tuple(TimeInForce)
-    longest_client_order_id: int = 128
-    whole_shares: bool = False
+    symbol: str
+    body: Order | DriftdeskError
 
 
 class Orders(Holdings):
     """Use cases of orders. An order of another account is not found."""
 
-    def place_order(self, account_id: str, body: CreateOrder, terms: Terms = Terms()) -> Order:
+    def place_order(self, account_id: str, body: CreateOrder, terms: Terms = ALL_TERMS) -> Order:
         """Send an order to the exchange.
 
         Raises InputError for terms that cannot be, Insufficient without the cash or the shares (403), StateError for an
         account that may not trade or a client_order_id used before.
         """
         now = self.world.now()
-        _check_offered(body)
+        check_offered(body)
         with self.world.database.read() as connection:
             account = self.world.account_row(connection, account_id)
             if account["status"] != "ACTIVE":
                 raise StateError(f"Account {account_id} is {account['status']}; only an active one can trade.")
-            request = _request(account_id, _asset_row(connection, body.symbol), body, terms)
+            request = read_request(account_id, asset_row(connection, body.symbol), body, terms)
         # A transaction of its own: where the fault script keeps the answer back, the order is there all the same.
         return self.get_order(account_id, self.exchange.place(request, now))
 
     def estimate_order(self, account_id: str, body: CreateOrder) -> Order:
         """The order as it would fill now, at the price that its side trades at; nothing is placed or stored."""
-        _check_offered(body)
+        check_offered(body)
         if body.type != OrderType.MARKET:
             raise InputError(
                 f"type must be market for an estimate; received {body.type!r}.", field="type", received=body.type
@@ -90,8 +95,8 @@ class Orders(Holdings):
         now = self.world.now()
         with self.world.database.read() as connection:
             self.world.account_row(connection, account_id)
-            asset = _asset_row(connection, body.symbol)
-            request = _request(account_id, asset, body, Terms())
+            asset = asset_row(connection, body.symbol)
+            request = read_request(account_id, asset, body, ALL_TERMS)
             check_terms(request)
             last = self.world.market(connection, now).quote(request.symbol).price
         if last is None:
@@ -147,10 +152,10 @@ class Orders(Holdings):
 
     def list_orders(self, account_id: str, wanted: OrderFilter = OrderFilter()) -> list[Order]:
         """Orders by submission time (rules.md 8.3)."""
-        _check_choice("status", wanted.status, _LISTS)
-        _check_choice("direction", wanted.direction, _DIRECTIONS)
+        check_choice("status", wanted.status, _LISTS)
+        check_choice("direction", wanted.direction, _DIRECTIONS)
         if wanted.side:
-            _check_choice("side", wanted.side, tuple(Side))
+            check_choice("side", wanted.side, tuple(Side))
         query = orders_with_assets().where(orders.c.account_id == account_id)
         if wanted.status != "all":
             is_open = wanted.status == "open"
@@ -163,8 +168,9 @@ class Orders(Holdings):
             query = query.where(orders.c.symbol.in_([symbol.upper() for symbol in wanted.symbols]))
         if wanted.side:
             query = query.where(orders.c.side == wanted.side)
-        time = orders.c.submitted_at
-        query = query.order_by(time.asc() if wanted.direction == "asc" else time.desc(), orders.c.id)
+        # Orders of one instant, of which a simulated clock has many, in the order in which they came in.
+        by = (orders.c.submitted_at, _CAME_IN)
+        query = query.order_by(*(part.asc() if wanted.direction == "asc" else part.desc() for part in by))
         with self.world.database.read() as connection:
             self.world.account_row(connection, account_id)
             return [order_message(row) for row in connection.execute(query.limit(wanted.limit)).mappings()]
@@ -187,16 +193,16 @@ class Orders(Holdings):
                 found.append(CanceledOrder(id=order.id, status=HTTPStatus.OK, body=canceled))
         return found
 
-    def replace_order(self, account_id: str, order_id: str, body: ReplaceOrder, terms: Terms = Terms()) -> Order:
+    def replace_order(self, account_id: str, order_id: str, body: ReplaceOrder, terms: Terms = ALL_TERMS) -> Order:
         """Replace an open order by one with other terms; the new order. A new qty counts what has been filled."""
         if body.trail is not None:
             raise InputError("trail is not offered; there are no trailing stops here.", field="trail", allowed="null")
         with self.world.database.write() as connection:
             row = self._row(connection, account_id, orders.c.id == order_id, order_id)
             changes = Changes(
-                client_order_id=_client_order_id(body.client_order_id, terms),
+                client_order_id=read_client_order_id(body.client_order_id, terms),
                 quantity=body.qty,
-                time_in_force=_choice(TimeInForce, "time_in_force", body.time_in_force, terms.times_in_force)
+                time_in_force=read_choice(TimeInForce, "time_in_force", body.time_in_force, terms.times_in_force)
                 if body.time_in_force
                 else None,
                 limit_price=body.limit_price,
@@ -220,15 +226,18 @@ class Orders(Holdings):
                 allowed="above 0, at most 100",
             )
         position = self.position(account_id, symbol)
-        size = qty if qty is not None else position.qty_available or ZERO
+        available = position.qty_available or ZERO
+        size = available if qty is None else qty
         if percentage is not None:
             size = floor_quantity(position.qty * percentage / HUNDRED)
+        elif qty is None and available == ZERO:
+            raise short_of_shares(position.symbol, position.qty, position.qty, available)
         body = CreateOrder(
             symbol=position.symbol, side=Side.SELL, type=OrderType.MARKET, time_in_force=TimeInForce.DAY, qty=size
         )
         return self.place_order(account_id, body)
 
-    def close_positions(self, account_id: str, *, cancel_orders: bool = False) -> list[ClosedPosition]:
+    def close_positions(self, account_id: str, *, cancel_orders: bool = False) -> list[Closing]:
         """Sell every position at the market, after canceling the open orders if asked to; what became of each."""
         found = []
         with self.world.database.write():
@@ -236,12 +245,9 @@ class Orders(Holdings):
                 self.cancel_orders(account_id)
             for position in self.positions(account_id):
                 try:
-                    order = self.close_position(account_id, position.symbol)
+                    found.append(Closing(position.symbol, self.close_position(account_id, position.symbol)))
                 except DriftdeskError as problem:
-                    status = HTTPStatus.UNPROCESSABLE_ENTITY
-                    found.append(ClosedPosition(symbol=position.symbol, status=status, message=str(problem)))
-                else:
-                    found.append(ClosedPosition(symbol=position.symbol, status=HTTPStatus.OK, body=order))
+                    found.append(Closing(position.symbol, problem))
         return found
 
     def _order(self, connection: Connection, account_id: str, which: ColumnElement[bool], said: str) -> Order:
@@ -254,100 +260,3 @@ class Orders(Holdings):
         if row is None:
             raise NotFound(f"Order {said} is not found in account {account_id}.")
         return row
-
-
-def _asset_row(connection: Connection, symbol_or_id: str) -> Row:
-    symbol = symbol_or_id.upper()
-    row = (
-        connection.execute(select(assets).where((assets.c.symbol == symbol) | (assets.c.id == symbol_or_id)))
-        .mappings()
-        .first()
-    )
-    if row is None:
-        raise InputError(
-            f"symbol {symbol_or_id} is not an asset known here; /v2/assets lists them.",
-            field="symbol",
-            received=symbol_or_id,
-            allowed="a symbol or asset id",
-        )
-    return row
-
-
-def _request(account_id: str, asset: Row, body: CreateOrder, terms: Terms) -> OrderRequest:
-    symbol = Symbol(asset["symbol"])
-    fractional = body.notional is not None or (body.qty is not None and body.qty != body.qty // 1)
-    if fractional and terms.whole_shares:
-        raise InputError(
-            "qty must be a whole number of shares at this door; /v2/orders takes fractions and notionals.",
-            field="qty",
-            received=body.qty,
-            allowed="a whole number",
-        )
-    if fractional and not asset["fractionable"]:
-        raise InputError(
-            f"{symbol} is not fractionable; give a whole number of shares as qty.",
-            field="qty",
-            received=body.qty,
-            allowed="a whole number",
-        )
-    if body.notional is not None and body.notional != floor_cents(body.notional):
-        raise InputError(
-            f"notional must have at most two decimals; received {format_decimal(body.notional)}.",
-            field="notional",
-            received=body.notional,
-            allowed="USD with two decimals",
-        )
-    return OrderRequest(
-        account_id=AccountId(account_id),
-        client_order_id=_client_order_id(body.client_order_id, terms),
-        symbol=symbol,
-        side=_choice(Side, "side", body.side, tuple(Side)),
-        notional=body.notional,
-        quantity=body.qty,
-        type=_choice(OrderType, "type", body.type, tuple(OrderType)),
-        time_in_force=_choice(TimeInForce, "time_in_force", body.time_in_force, terms.times_in_force),
-        limit_price=body.limit_price,
-        stop_price=body.stop_price,
-    )
-
-
-def _client_order_id(given: str | None, terms: Terms) -> str:
-    if given is None:
-        return str(uuid4())
-    if not 0 < len(given) <= terms.longest_client_order_id:
-        raise InputError(
-            f"client_order_id must have 1 to {terms.longest_client_order_id} characters; received {len(given)}.",
-            field="client_order_id",
-            received=given,
-            allowed=f"1 to {terms.longest_client_order_id} characters",
-        )
-    return given
-
-
-def _check_offered(body: CreateOrder) -> None:
-    for field, value, allowed in (
-        ("order_class", body.order_class if body.order_class not in ("", "simple") else None, "simple"),
-        ("extended_hours", body.extended_hours or None, "false"),
-        ("trail_price", body.trail_price, "null"),
-        ("trail_percent", body.trail_percent, "null"),
-    ):
-        if value is not None:
-            raise InputError(
-                f"{field} {value} is not offered here; allowed is {allowed}.",
-                field=field,
-                received=value,
-                allowed=allowed,
-            )
-
-
-def _choice(kind: type[E], field: str, value: str, allowed: Collection[E]) -> E:
-    _check_choice(field, value, tuple(allowed))
-    return kind(value)
-
-
-def _check_choice(field: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        names = ", ".join(allowed)
-        raise InputError(
-            f"{field} must be one of {names}; received {value!r}.", field=field, received=value, allowed=names
-        )

@@ -18,7 +18,7 @@ from driftdesk.backend.service.portfolios import check_assets
 from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
 from driftdesk.backend.store.types import Row
 from driftdesk.engine.planner import RunType
-from driftdesk.engine.preview import compare_plans, preview
+from driftdesk.engine.preview import DEFAULT_MAX_CHANGE, compare_plans, preview
 from driftdesk.errors import InputError, PreviewMoved, StateError
 from driftdesk.money import floor_cents
 from driftdesk.translate import (
@@ -175,7 +175,7 @@ class Runs(Base):
         planned = fresh.plan.orders
         if fresh.hash != body.preview_hash:
             planned = tuple(to_planned(line) for line in body.preview_orders or ())
-            limit = record.DEFAULT_MAX_CHANGE if body.max_change_percent is None else body.max_change_percent
+            limit = DEFAULT_MAX_CHANGE if body.max_change_percent is None else body.max_change_percent
             changes = compare_plans(planned, fresh.plan.orders, limit)
             if not planned or not all(change.allowed for change in changes):
                 raise PreviewMoved(

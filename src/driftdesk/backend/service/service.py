@@ -10,9 +10,12 @@ from driftdesk.backend.service.portfolios import Portfolios
 from driftdesk.backend.service.prices import Prices
 from driftdesk.backend.service.runs import Runs
 from driftdesk.backend.service.subscriptions import Subscriptions
+from driftdesk.backend.service.trade_events import TradeEvents
 
 
-class Service(Portfolios, Subscriptions, Runs, Orders, Events, Controls, Holdings, History, Activities, Prices):
+class Service(
+    Portfolios, Subscriptions, Runs, Orders, Events, TradeEvents, Controls, Holdings, History, Activities, Prices
+):
     """What the API calls; thread-safe. Raises the errors of `driftdesk.errors`, which the API maps to statuses."""
 
     def close(self) -> None:

@@ -120,7 +120,8 @@ class Simulation(Accounts, Market):
 
     def set_asset(self, body: SetAsset) -> Asset:
         """Change what may be done with an asset. One that stops being tradable or fractionable makes the portfolios
-        that list it `needs_adjustment` and cancels their queued runs (rules.md 2.7); a halt does neither."""
+        that list it `needs_adjustment` and cancels their queued runs (rules.md 2.7); a halt does neither. StateError
+        for a delisted one that shall trade again."""
         now = self._clock().now()
         asset = self.get_asset(body.symbol)
         values = {
@@ -129,6 +130,9 @@ class Simulation(Accounts, Market):
             if getattr(body, name) is not None
         }
         with self.world.database.write() as connection:
+            listed = select(assets.c.delisted_at).where(assets.c.symbol == asset.symbol)
+            if body.tradable and connection.scalar(listed) is not None:
+                raise StateError(f"{asset.symbol} was delisted, which is for good; it cannot be made tradable again.")
             if values:
                 connection.execute(update(assets).where(assets.c.symbol == asset.symbol).values(values))
             if body.tradable is False or body.fractionable is False:

@@ -255,6 +255,8 @@ order_events = Table(
     "order_events",
     metadata,
     Column("id", Integer, primary_key=True),
+    # A ULID: grows with every event, whatever order or account it is of.
+    Column("event_id", String(26), nullable=False, unique=True, index=True),
     Column("order_id", _ID, nullable=False, index=True),
     Column("account_id", _ID, nullable=False),
     Column("at", INSTANT, nullable=False),

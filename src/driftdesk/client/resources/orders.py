@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from uuid import uuid4
 
 from driftdesk.client.resources.paging import segment
 from driftdesk.client.transport import QueryValue, Transport
+from driftdesk.errors import BackendError, BackendNotFound, Unavailable
 from driftdesk.wire.base import write_time
 from driftdesk.wire.orders import (
     CanceledOrder,
@@ -60,8 +62,33 @@ class Orders:
         return self._transport.get(Order, f"{_orders(account_id)}:by_client_order_id", query)
 
     def place(self, account_id: str, order: CreateOrder) -> Order:
-        """Send an order; never retried. A client_order_id makes it safe to look for it after a time-out."""
-        return self._transport.post(Order, _orders(account_id), order)
+        """Send an order, once. Where no answer comes back it is looked for by its client order id before anybody sends
+        another: the order that is there, or Unavailable that says that none is.
+
+        Give a `client_order_id` of your own to be able to send the same order again then: a backend takes it once. An
+        order without one gets one here.
+        """
+        named = order if order.client_order_id else order.model_copy(update={"client_order_id": str(uuid4())})
+        name = named.client_order_id or ""
+        try:
+            return self._transport.post(Order, _orders(account_id), named)
+        except Unavailable as silence:
+            try:
+                return self.get_by_client_id(account_id, name)
+            except BackendNotFound:
+                raise Unavailable(
+                    f"No answer came to the order, and there is none with client_order_id {name}. To try again, send "
+                    "it with the same client_order_id, so that it cannot be placed twice.",
+                    status=silence.status,
+                    code=silence.code,
+                    request_id=silence.request_id,
+                ) from silence
+            except BackendError as unknown:
+                raise Unavailable(
+                    f"No answer came to the order, and it could not be looked for ({unknown}): whether it was placed "
+                    f"is not known. Look for client_order_id {name} before sending another.",
+                    request_id=silence.request_id,
+                ) from silence
 
     def estimate(self, account_id: str, order: CreateOrder) -> Order:
         """What a market order would fill at now; nothing is placed."""

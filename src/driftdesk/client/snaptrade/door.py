@@ -4,6 +4,8 @@ It is an httpx transport around another one, so time-outs, retries of reads and 
 `client.transport`. User and secrets are added below the client: no log line and no error holds them.
 """
 
+from typing import Final
+
 import httpx
 
 from driftdesk.client.limiter import whole_number
@@ -13,7 +15,7 @@ from driftdesk.client.snaptrade.signature import SnapTradeKeys, sign, signed_que
 from driftdesk.client.transport import Waiting
 
 # What an error's answer keeps: the id that SnapTrade's support asks for, and how long to wait.
-_KEPT = ("X-Request-ID", "Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Location")
+_KEPT: Final = ("X-Request-ID", "Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 class SnapTradeDoor(httpx.BaseTransport):
@@ -58,7 +60,7 @@ class SnapTradeDoor(httpx.BaseTransport):
 
 
 def _tell_in_our_way(headers: httpx.Headers, now: float) -> None:
-    """SnapTrade tells the seconds until a window ends, our limiter reads the instant; the account's limit is its own."""
+    """SnapTrade tells seconds until a window ends, our limiter reads instants; an account's limit is waited for too."""
     left = whole_number(headers, "X-RateLimit-Reset")
     if left is not None:
         headers["X-RateLimit-Reset"] = f"{int(now) + left}"

@@ -33,7 +33,7 @@ _MEANING: Final = {
     425: "SnapTrade is still reading this account for the first time; read again in a few minutes",
     429: "too many requests; wait a minute",
     501: "SnapTrade does not offer this for the brokerage of this account; do it at the brokerage itself",
-    503: "the brokerage gave no usable answer, or its data are just being read; try again in a few minutes",
+    503: "the brokerage gave no usable answer, or its data are just being read",
 }
 
 
@@ -49,16 +49,14 @@ def refusal(answer: httpx.Response) -> dict[str, Any]:
     status = f"{answer.status_code}" if code is None else f"{answer.status_code}, code {_text(code)}"
     meaning = _MEANING.get(answer.status_code)
     parts = [f"SnapTrade refused {asked(answer)} ({status})" + (f": {meaning}." if meaning else ".")]
+    if answer.is_server_error and answer.status_code != HTTPStatus.NOT_IMPLEMENTED:
+        unsure = "Whether it took effect is not known; look before trying again."
+        parts.append("Try again in a few minutes." if answer.request.method == "GET" else unsure)
     if detail is not None:
         parts.append(f"It said: {_text(detail)}")
     elif meaning is None:
         parts.append("It gave no reason.")
-    doubtful = (
-        answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status_code != HTTPStatus.NOT_IMPLEMENTED
-    )
-    if answer.request.method != "GET" and doubtful:
-        parts.append("Whether it took effect is not known; look before trying again.")
-    return {"message": " ".join(parts), "code": code}
+    return {"message": " ".join(parts), "code": None if code is None else _text(code)}
 
 
 def _first(said: dict[str, Any], *names: str) -> Any:

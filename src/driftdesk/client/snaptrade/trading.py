@@ -1,4 +1,4 @@
-"""Preview and place orders on a connected account (wire/snaptrade.md 3, 4). No order is ever sent twice (rules.md 9)."""
+"""Preview and place orders on a connected account (wire/snaptrade.md 3, 4); none is ever sent twice (rules.md 9)."""
 
 from decimal import Decimal
 from typing import Final

@@ -4,9 +4,9 @@ An account comes in two shapes: the newer one of ``/accounts/all`` and the older
 A list that is missing or null is an error here: read as an empty one, it would show an account as empty.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, AliasPath, Field
+from pydantic import AfterValidator, AliasChoices, AliasPath, Field
 
 from driftdesk.wire.base import Answer, WireDecimal, WireTime
 from driftdesk.wire.snaptrade.instruments import Currency, UniversalSymbol
@@ -55,6 +55,11 @@ class SyncStatus(Answer):
     balances: WireTime | None = None
 
 
+def _lower(word: str | None) -> str | None:
+    """The older shape writes it in capitals."""
+    return None if word is None else word.lower()
+
+
 class Account(Answer):
     """An account at a brokerage. `category` is ``investment`` where it holds securities; `currency` may be unknown."""
 
@@ -64,7 +69,9 @@ class Account(Answer):
     )
     name: str | None = Field(default=None, validation_alias=AliasChoices("display_name", "name"))
     number: str | None = Field(default=None, validation_alias=AliasChoices("masked_account_number", "number"))
-    category: str | None = Field(default=None, validation_alias=AliasChoices("kind", "account_category"))
+    category: Annotated[str | None, AfterValidator(_lower)] = Field(
+        default=None, validation_alias=AliasChoices("kind", "account_category")
+    )
     institution_account_id: str | None = None
     institution_name: str | None = None
     raw_type: str | None = None

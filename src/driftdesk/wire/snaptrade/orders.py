@@ -155,4 +155,4 @@ class CancelAnswer(Record):
     """What `trading/cancel` answers: the order's id and what the brokerage said, not whether it is canceled."""
 
     brokerage_order_id: str
-    raw_response: dict[str, Any] | None = None
+    raw_response: Any = None
