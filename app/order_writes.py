@@ -152,8 +152,8 @@ def _cancel(it: Write) -> None:
     """Cancel exactly the orders that were shown. One that has ended by itself is told, and is no error."""
     results = [_cancel_one(row) for row in it.targets]
     if len(results) == 1:
-        [(order, _)] = results
-        before = "" if results[0][1] else " before it could be canceled"
+        [(order, reached)] = results
+        before = "" if reached else " before it could be canceled"
         state.say(f"{order_text(order)}: {ended_text(order)}{before}.")
         return
     canceled = sum(done for _, done in results)

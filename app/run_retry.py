@@ -62,7 +62,7 @@ def _retry(run: Any) -> None:
             on_click=_choose,
             args=(retry,),
         ):
-            st.switch_page("views/preview.py", query_params={state.ACCOUNT: _labelled(run.account_id)[0]})
+            st.switch_page("views/preview.py", query_params={state.ACCOUNT: _label_of(run.account_id)})
         widgets.download(frame, "retry", run.id[:8], key="download_retry")
 
 
@@ -92,9 +92,9 @@ def _choose(retry: Any) -> None:
     )
 
 
-def _labelled(account_id: str) -> tuple[str, Any]:
-    found = ((label, view) for label, view in state.labels().items() if view.account.id == account_id)
-    return next(found, (account_id, None))
+def _label_of(account_id: str) -> str:
+    found = (label for label, view in state.labels().items() if view.account.id == account_id)
+    return next(found, account_id)
 
 
 def _label(labels: dict[str, Any], value: Any) -> str:
@@ -119,7 +119,7 @@ def drift_left(run: Any) -> None:
         f"Now, {new_york(report.as_of)} New York, against the weights of this run; {since}. "
         "How the account stood right after the run is not recorded."
     )
-    widgets.drift_metrics(preview, _labelled(run.account_id)[1].account.last_equity)
+    widgets.drift_metrics(preview, state.desk().client.accounts.get(run.account_id).last_equity)
     widgets.estimate_note()
     st.markdown(widgets.DRIFT_LEGEND)
     widgets.chart(drift_figure(report, theme=state.theme()), drift_alt(report), "residual_chart")

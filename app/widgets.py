@@ -52,7 +52,7 @@ COLUMNS = {
     "At": st.column_config.DatetimeColumn("Time", format="YYYY-MM-DD HH:mm:ss", timezone="America/New_York"),
     "Why": st.column_config.TextColumn(width=WHY_WIDTH),
     "What happened": st.column_config.TextColumn(width="large"),
-    **dict.fromkeys(("Details", "Reason"), st.column_config.TextColumn(width=300)),
+    "Details": st.column_config.TextColumn(width=300),
     "Terms": st.column_config.TextColumn(width=130),
     "Next session": st.column_config.DateColumn(
         format="ddd D MMM YYYY", width=125, help="When its calendar day is next due"

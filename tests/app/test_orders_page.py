@@ -260,7 +260,7 @@ def test_a_rejected_order_is_listed_with_its_reason(pages: Pages) -> None:
     desk().simulation.set_faults(FaultEntry(kind="reject", symbol="BND"))  # type: ignore[union-attr]
     press(ticket(app, symbol="BND", side="Sell", size="3"))
     assert "Sell 3 BND, market, day: the exchange rejected it; the reason is below." in said(app.warning)
-    reasons = [row["Reason"] for _, row in shown(app, "Terms").iterrows() if row["State"] == ["Rejected"]]
+    reasons = [row["Details"] for _, row in shown(app, "Terms").iterrows() if row["State"] == ["Rejected"]]
     assert "BND was rejected by the exchange (fault script)" in reasons[0]
     assert any("fault script" in text for text in said(app.warning))
 

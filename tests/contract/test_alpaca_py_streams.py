@@ -48,6 +48,8 @@ class Listener:
     def __init__(self, address: str, *keys: str) -> None:
         self.updates: list[TradeUpdate] = []
         self.is_done = False
+        # Noted by the backend: each time that this listens.
+        self.heard: list[str] = []
         self.stream = TradingStream(*keys, url_override=address.replace("http", "ws") + "/stream")
         # A test need not wait a second after a lost connection.
         self.stream._reconnect_min_backoff = 0.01
@@ -68,18 +70,16 @@ class Listener:
 def listening(address: str, service: Service, account: str, *keys: str) -> Iterator[Listener]:
     """A listener that the backend has heard of; it is stopped in the end as the SDK stops it."""
     asked = service.last_trade_event_id
-    heard: list[str] = []
+    listener = Listener(address, *(keys or ("key", "secret")))
 
     def noted() -> str:
-        heard.append("listen")
+        listener.heard.append("listen")
         return asked()
 
     service.last_trade_event_id = noted  # type: ignore[method-assign]
-    listener = Listener(address, *(keys or ("key", "secret")))
-    listener.heard = heard  # type: ignore[attr-defined]
     listener.thread.start()
     try:
-        wait_until(lambda: heard)
+        wait_until(lambda: listener.heard)
         yield listener
     finally:
         listener.stream.stop()
@@ -127,7 +127,7 @@ def test_the_trading_stream_comes_again_after_it_was_cut(address: str, service: 
     """By itself; what happens then is told."""
     with listening(address, service, account) as listener:
         service.set_fault_script(CUT)
-        wait_until(lambda: 2 == len(listener.heard))  # type: ignore[attr-defined]
+        wait_until(lambda: 2 == len(listener.heard))
         order = buy(service, account)
         wait_until(lambda: listener.updates)
     assert [(order, TradeEvent.ACCEPTED)] == listener.told

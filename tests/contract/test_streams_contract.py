@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import delete
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -23,6 +24,7 @@ from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.service import Service
 from driftdesk.backend.serving import Server
+from driftdesk.backend.store.tables import order_events
 from driftdesk.client import Client
 from driftdesk.client.events import Cursor
 from driftdesk.wire.orders import CreateOrder, Order, OrderUpdate
@@ -63,10 +65,8 @@ class Follower(threading.Thread):
 
     def wait_for(self, count: int) -> list[Any]:
         """All that was found, once that is `count` or more."""
-        deadline = time.monotonic() + 20
-        while len(self.found) < count:
-            assert time.monotonic() < deadline and self.error is None, (self.found, self.error)
-            time.sleep(0.01)
+        wait_until(lambda: len(self.found) >= count or self.error)
+        assert self.error is None
         return self.found
 
 
@@ -180,7 +180,31 @@ def test_a_watch_loses_and_doubles_nothing_over_cuts(
             writer.advance(Advance(seconds=120))
             expected += [(order, status) for status in ("accepted", "partially_filled", "filled")]
             wait_until(lambda: not service.fault_script().faults)
-    assert expected == shown(follower.wait_for(len(expected)))
+    wait_until(lambda: len(follower.found) >= len(expected) or follower.error)
+    assert expected == shown(follower.found)
+    client.close()
+    follower.join(10)
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["after a cut", "at an unknown order"])
+def test_what_a_stream_never_told_is_taken_from_the_list(
+    client: Client, service: Service, account: str, *, cut: bool
+) -> None:
+    """A service drops what a slow reader did not take: here the acceptance of an order, and once its fill too."""
+    resting = buy(service, account)
+    follower = Follower(lambda: client.trade_events.watch_orders(account))
+    follower.wait_for(1)
+    mark = service.last_trade_event_id()
+    with service.world.database.write() as connection:
+        lost = buy(service, account)
+        connection.execute(delete(order_events).where(order_events.c.event_id > mark))
+    if cut:
+        service.set_fault_script(CUT)
+        assert [(resting, "accepted"), (lost, "accepted")] == shown(follower.wait_for(2))
+    service.advance(Advance(seconds=5))
+    expected = {(resting, "accepted"), (resting, "filled"), (lost, "filled")} | ({(lost, "accepted")} if cut else set())
+    found = shown(follower.wait_for(len(expected)))
+    assert (len(expected), expected) == (len(found), set(found))
     client.close()
     follower.join(10)
 
@@ -350,7 +374,7 @@ def test_a_slow_reader_is_dropped_and_no_writer_waits(
     def long_ones(after: str, until: str | None, limit: int, **more: Any) -> Any:
         return [(event_id, json.dumps("x" * 900_000)) for event_id, _ in read(after, until, limit, **more)]
 
-    with talk(socket_address, max_queue=1, compression=None) as reader:
+    with talk(socket_address, max_queue=1, compression=None, close_timeout=0.1) as reader:
         reader.authenticate()
         service.read_trade_events = long_ones  # type: ignore[method-assign]
         reader.listen("trade_updates")

@@ -143,7 +143,7 @@ def test_the_list_of_orders() -> None:
     )  # fmt: skip
     assert "2026-11-20 15:30:00-05:00" == str(first["Time"])
     assert ("Rejected", "VTI halted", "other", Decimal(0)) == (
-        second["State"], second["Reason"], second["Account"], second["Filled %"],
+        second["State"], second["Details"], second["Account"], second["Filled %"],
     )  # fmt: skip
     assert "2 orders: 1 open, 1 rejected or expired." == broker_orders_alt(rows)
     assert ("No orders.", 0) == (broker_orders_alt([]), len(broker_orders_table([], {})))

@@ -85,7 +85,7 @@ class _Watch:
 
     def states(self) -> Iterator[Order]:
         """See `TradeEvents.watch_orders`."""
-        # Whatever happens after this instant is on the stream; what the list shows already is told once all the same.
+        # Whatever happens from this instant on is on the stream; what the list shows already is not told again.
         self._since = self._transport.get(Clock, "/v1/clock").timestamp
         for order in self._orders.list(self._account, status="closed"):
             self._known[order.id] = _state(order)
@@ -93,36 +93,39 @@ class _Watch:
             yield from self._told(order)
         cursor = Cursor()
         for update in Reading(self._transport, self._waiting, TRADES, cursor, self._since).events_and_gaps():
-            if update is None:
+            if update is None or self._has_gap(update):
                 yield from self._caught_up(cursor)
-            else:
+            if update is not None:
                 yield from self._heard(update)
 
+    def _has_gap(self, update: OrderUpdate) -> bool:
+        """Whether something must have been missed before `update`."""
+        return update.account_id == self._account and update.order.id not in self._known and update.event not in _FIRST
+
     def _caught_up(self, cursor: Cursor) -> Iterator[Order]:
-        """What was missed: first on the stream, which tells states between, then in the list."""
+        """What was missed: on the stream, which tells the states between, and what only the list knows."""
+        # Read before the stream: what it shows is told there too, and is no newer than where the stream ends.
+        listed = self._listed()
         since = self._since if cursor.event_id is None else None
         missed = Reading(self._transport, self._waiting, TRADES, Cursor(cursor.event_id), since)
         for update in missed.events(follow=False):
             yield from self._heard(update)
-        yield from self._listed()
-
-    def _heard(self, update: OrderUpdate) -> Iterator[Order]:
-        if update.account_id != self._account:
-            return
-        if update.order.id not in self._known and update.event not in _FIRST:
-            yield from self._listed()
-        yield from self._told(update.order)
-
-    def _listed(self) -> Iterator[Order]:
-        """What the list knows and this watch does not."""
-        closed = self._orders.list(self._account, status="closed")
-        listed = {order.id: order for order in (*closed, *self._orders.list(self._account))}
-        for order_id, known in tuple(self._known.items()):
-            if not known.has_ended and order_id not in listed:
-                listed[order_id] = self._orders.get(self._account, order_id)
-        for order in sorted(listed.values(), key=lambda order: _state(order).rank):
+        for order in listed:
             if order.id in self._known or order.created_at >= self._since:
                 yield from self._told(order)
+
+    def _heard(self, update: OrderUpdate) -> Iterator[Order]:
+        if update.account_id == self._account:
+            yield from self._told(update.order)
+
+    def _listed(self) -> list[Order]:
+        """The account's orders as they stand: the newest, and each that was open when it was last seen."""
+        closed = self._orders.list(self._account, status="closed")
+        listed = {order.id: order for order in (*closed, *self._orders.list(self._account))}
+        for order_id, known in self._known.items():
+            if not known.has_ended and order_id not in listed:
+                listed[order_id] = self._orders.get(self._account, order_id)
+        return sorted(listed.values(), key=lambda order: _state(order).rank)
 
     def _told(self, order: Order) -> Iterator[Order]:
         """The order, unless this state of it, or a later one, was told before."""

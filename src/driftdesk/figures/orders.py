@@ -121,7 +121,7 @@ def broker_orders_table(rows: Iterable[AccountOrder], names: Mapping[str, str]) 
 
 _COLUMNS: Final = [
     "Time", "Account", "Side", "Symbol", "State", "Terms", "Quantity", "Notional", "Filled %", "Filled quantity",
-    "Average price", "Time in force", "Reason", "Order id", "Client order id",
+    "Average price", "Time in force", "Details", "Order id", "Client order id",
 ]  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _row(row: AccountOrder, names: Mapping[str, str]) -> dict[str, object]:
         "Filled %": share(filled_share(order), ONE),
         "Average price": order.filled_avg_price,
         "State": words(order.status),
-        "Reason": order.reject_reason or "",
+        "Details": order.reject_reason or "",
         "Order id": order.id,
         "Client order id": order.client_order_id,
     }
@@ -167,12 +167,12 @@ def order_events_table(order: Order, updates: Sequence[OrderUpdate] = ()) -> pd.
             "Fill price": it.price,
             "Filled quantity": it.order.filled_qty,
             "Position": it.position_qty,
-            "Reason": it.reason or "",
+            "Details": it.reason or "",
         }
         for it in updates
     ] or _stamped(order)
     return pd.DataFrame(
-        rows, columns=["At", "Event", "Quantity", "Fill price", "Filled quantity", "Position", "Reason"]
+        rows, columns=["At", "Event", "Quantity", "Fill price", "Filled quantity", "Position", "Details"]
     )
 
 
@@ -186,7 +186,7 @@ def _stamped(order: Order) -> list[dict[str, object]]:
         "Rejected": order.failed_at,
     }
     stamps = sorted(((at, event) for event, at in known.items() if at is not None), key=lambda pair: pair[0])
-    return [{"At": pd.Timestamp(at).tz_convert(NEW_YORK), "Event": event, "Reason": ""} for at, event in stamps]
+    return [{"At": pd.Timestamp(at).tz_convert(NEW_YORK), "Event": event, "Details": ""} for at, event in stamps]
 
 
 def order_events_alt(table: pd.DataFrame) -> str:
