@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, inspect, select
+from sqlalchemy import Connection, create_engine, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from driftdesk.backend.store.database import Database
+from driftdesk.backend.store.database import Database, upgrade
 from driftdesk.backend.store.tables import metadata, orders, runs, subscriptions
 from driftdesk.errors import InputError
 
@@ -58,11 +58,51 @@ def add_subscription(database: Database, number: int, deleted_at: datetime | Non
         )
 
 
-def test_the_migrations_end_at_the_tables_of_the_code(database: Database) -> None:
-    """Alembic finds no difference between the two, types included."""
-    with database.read() as connection:
+def test_the_migrations_end_at_the_tables_of_the_code(tmp_path: Path) -> None:
+    """The whole way from the first migration: Alembic finds no difference, types included."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    with engine.begin() as connection:
+        upgrade(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert [] == compare_metadata(context, metadata)
+    engine.dispose()
+
+
+def test_a_new_file_is_what_the_migrations_make(database: Database, tmp_path: Path) -> None:
+    """Tables, columns, indexes with their conditions, revision: a new world is not a second kind of world."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    with engine.begin() as connection:
+        upgrade(connection)
+        migrated = shape(connection)
+    engine.dispose()
+    with database.read() as connection:
+        assert migrated == shape(connection)
+
+
+def words(options: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in options.items()}
+
+
+def shape(connection: Connection) -> dict[str, object]:
+    """What a schema is, without the order of its columns."""
+    found = inspect(connection)
+    return {
+        "revision": MigrationContext.configure(connection).get_current_revision(),
+        **{
+            table: (
+                sorted(
+                    (column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)
+                ),
+                sorted(
+                    (str(one["name"]), tuple(one["column_names"]), one["unique"], str(words(one["dialect_options"])))
+                    for one in found.get_indexes(table)
+                ),
+                sorted(tuple(unique["column_names"]) for unique in found.get_unique_constraints(table)),
+                found.get_pk_constraint(table)["constrained_columns"],
+            )
+            for table in found.get_table_names()
+        },
+    }
 
 
 def test_partial_indexes_are_partial(database: Database) -> None:

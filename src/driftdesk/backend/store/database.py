@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inse
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from driftdesk.backend.store.tables import meta
+from driftdesk.backend.store.tables import meta, metadata
 from driftdesk.errors import InputError, StateError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD: Final = "head"
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 # As long as it may take to replace a database: a program that opens it meanwhile waits.
 _REPLACED_WITHIN_SECONDS: Final = 120.0
@@ -102,13 +103,34 @@ class Database:
         self._in_use.close()
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        head = ScriptDirectory.from_config(config).get_current_head()
+        scripts = migrations()
         with self.engine.connect().execution_options(driftdesk_write=True) as connection, connection.begin():
-            if MigrationContext.configure(connection).get_current_revision() != head:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+            context = MigrationContext.configure(connection)
+            revision = context.get_current_revision()
+            if revision is None:
+                # A new file is made in its newest form, which a test finds equal to that of the whole way.
+                metadata.create_all(connection)
+                context.stamp(scripts, HEAD)
+            elif revision != scripts.get_current_head():
+                upgrade(connection)
+
+
+def upgrade(connection: Connection, revision: str = HEAD) -> None:
+    """Take the schema up to `revision` through every migration on the way, inside the connection's transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def migrations() -> ScriptDirectory:
+    """The migrations of this package."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 @contextmanager
