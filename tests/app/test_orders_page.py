@@ -284,11 +284,16 @@ def test_a_link_to_an_unknown_order_is_said(pages: Pages) -> None:
     assert (True, 5) == ("order" not in app.query_params, len(shown(app, "Terms")))
 
 
-def test_five_hundred_orders(pages: Pages) -> None:
+def test_five_hundred_orders(pages: Pages, demo_directory: Path) -> None:
     """All of them, the open one first, in a table that scrolls inside itself."""
     pages()
-    for _ in range(500):
-        desk().client.orders.cancel(account_id(), sell(qty="1").id)
+    account, body = account_id(), {"symbol": "BND", "side": "sell", "type": "market", "time_in_force": "day", "qty": 1}
+    service = open_world(demo_directory, SIMULATED)
+    # In one transaction: each of its own would be flushed to the disk.
+    with service.world.database.write():
+        for _ in range(500):
+            service.cancel_order(account, service.place_order(account, CreateOrder.model_validate(body)).id)
+    service.close()
     waiting = sell(qty="1")
     app = pages("orders", account=ACCOUNT)
     rows = shown(app, "Terms")
