@@ -109,7 +109,8 @@ class Database:
             revision = context.get_current_revision()
             if revision is None:
                 # A new file is made in its newest form, which a test finds equal to that of the whole way.
-                metadata.create_all(connection)
+                # Another program's file may have a table of the same name, and must not be taken for ours.
+                metadata.create_all(connection, checkfirst=False)
                 context.stamp(scripts, HEAD)
             elif revision != scripts.get_current_head():
                 upgrade(connection)
