@@ -489,3 +489,4 @@ def test_elsewhere_nothing_needs_to_be_typed(real: tuple[Desk, RealSurface], bal
     desk, _ = real
     with desk.confirming("whatever"):
         desk.client.portfolios.inactivate(balanced.id)
+    assert "inactive" == desk.client.portfolios.get(balanced.id).status

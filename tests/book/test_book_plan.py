@@ -122,6 +122,7 @@ def test_what_an_account_between_the_chosen_holds_is_nobody_elses() -> None:
     texts = ["SPY 70@1 | TLT 30@1", "SPY 70@1 | TLT 30@1 | DOGE 50@1", "SPY 70@1 | TLT 30@1"]
     columns = columns_of([(book(text), SIXTY_FORTY) for text in texts])
     made = plan(columns, np.array([True, False, True]))
+    assert [0, 2] == made.accounts.tolist()
     for account in (0, 2):
         agrees(columns, made, account)
 

@@ -290,8 +290,9 @@ def test_an_empty_world_can_be_followed(client: Client, service: Service) -> Non
     cursor = Cursor()
     follower = Follower(lambda: client.events.rebalancer(cursor=cursor))
     wait_until(lambda: cursor.event_id)
-    change(service)
+    made = change(service)
     follower.wait_for(1)
+    assert [made] == [event.portfolio and event.portfolio.id for event in follower.events]
     client.close()
     follower.join(10)
 
