@@ -1,104 +1,18 @@
-"""The portfolios page in a real browser: a portfolio typed, created by three clicks once, followed, changed and left.
+"""The portfolios page in a real browser: a portfolio typed, created by three clicks once, followed, changed, left."""
 
-Pictures of the way go to the directory in DRIFTDESK_SHOTS, else to pytest's temporary one.
-"""
-
-import csv
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
+from walking import PAGE_MS, Walk
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-START_SECONDS = 180
-PAGE_MS = 60_000
 # Heights of a table's header and rows, in pixels: its cells are drawn on a canvas and can only be pointed at.
 ROW = 31
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
-)
 
-
-@pytest.fixture
-def address(demo_directory: Path) -> Iterator[str]:
-    """The pages on a demo world of the test's own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "driftdesk.cli",
-        "--no-browser",
-        "--port",
-        str(port),
-        "--data",
-        str(demo_directory),
-    ]
-    log = demo_directory / "log.txt"
-    with log.open("w") as lines:
-        process = subprocess.Popen(command, stdout=lines, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _healthy(f"http://127.0.0.1:{port}"):
-            if time.monotonic() > deadline or process.poll() is not None:
-                pytest.fail(f"driftdesk did not open within {START_SECONDS} s:\n{log.read_text('utf-8')[-2000:]}")
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _healthy(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def page(address: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        page = chromium.new_page(viewport={"width": 1440, "height": 1600}, accept_downloads=True, color_scheme="light")
-        page.set_default_timeout(PAGE_MS)
-        page.goto(f"{address}/portfolios")
-        yield page
-        chromium.close()
-
-
-class Walk:
-    """What a person does on the page, and what he then reads there."""
-
-    def __init__(self, page: Page, folder: Path) -> None:
-        self.page = page
-        self.folder = folder
-        self.shots = Path(os.environ.get("DRIFTDESK_SHOTS") or folder / "shots")
-        self.shots.mkdir(parents=True, exist_ok=True)
-
-    def settled(self) -> None:
-        """Wait until the script has ended, and see that it did not end in an error."""
-        self.page.wait_for_timeout(400)
-        expect(self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible(
-            timeout=PAGE_MS
-        )
-        expect(self.page.get_by_test_id("stException")).to_have_count(0)
-
-    def press(self, key: str) -> None:
-        self.page.locator(f".st-key-{key} button").click()
-        self.settled()
+class PortfolioWalk(Walk):
+    """What a person does on the page, and what they then read there."""
 
     def grid(self, prefix: str) -> Locator:
         return self.page.locator(f'[class*="st-key-{prefix}_"]').get_by_test_id("stDataFrame")
@@ -129,18 +43,6 @@ class Walk:
         expect(dialog).to_have_count(0, timeout=PAGE_MS)
         self.settled()
 
-    def table(self, key: str) -> list[dict[str, str]]:
-        """The rows of the table whose download button has `key`: the canvas itself cannot be read."""
-        with self.page.expect_download() as download:
-            self.page.locator(f".st-key-{key} button").click()
-        file = self.folder / f"{key}.csv"
-        download.value.save_as(file)
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return list(csv.DictReader(lines))
-
-    def picture(self, name: str) -> None:
-        self.page.screenshot(path=self.shots / f"portfolios_{name}.png")
-
 
 def names_without(page: Page) -> list[str]:
     """The inputs of the page that a screen reader could not name."""
@@ -153,11 +55,11 @@ def names_without(page: Page) -> list[str]:
     return found
 
 
-def follow_and_change(walk: Walk) -> None:
+def follow_and_change(walk: PortfolioWalk) -> None:
     """Subscribe the only free account, see what other weights would do to it, and save them."""
     walk.press("subscribe")
     expect(walk.page.get_by_role("dialog").get_by_text("queues a run at once")).to_be_visible()
-    walk.picture("4_subscribe")
+    walk.picture("portfolios_4_subscribe")
     walk.confirm(clicks=3)
     assert [("Ivy", "Open run")] == [(row["Account"], row["State"]) for row in walk.table("download_subscriptions")]
 
@@ -165,7 +67,7 @@ def follow_and_change(walk: Walk) -> None:
     walk.type_cell("weights", 1, 2, "50")
     expect(walk.page.get_by_text("What if it were saved now")).to_be_visible()
     assert [("Ivy", "Waits")] == [(row["Account"], row["Changed"]) for row in walk.table("download_proposal")]
-    walk.picture("5_what_if")
+    walk.picture("portfolios_5_what_if")
     walk.press("review_change")
     walk.confirm(clicks=3)
     assert ["Cash 50 · VTI 50"] == [
@@ -173,14 +75,15 @@ def follow_and_change(walk: Walk) -> None:
     ]
 
 
-def test_a_portfolio_from_the_first_letter_to_its_end(page: Page, tmp_path: Path) -> None:
+def test_a_portfolio_from_the_first_letter_to_its_end(visit: Callable[[str], Page], shots: Path) -> None:
     """Three quick clicks make one portfolio; an account follows it, its weights change, and it is left again."""
-    walk = Walk(page, tmp_path)
+    page = visit("/portfolios")
+    walk = PortfolioWalk(page, shots)
     heading = page.get_by_role("heading", level=1, name="Portfolios & subscriptions")
     expect(heading).to_be_visible(timeout=PAGE_MS)
     walk.settled()
     before = walk.table("download_portfolios")
-    walk.picture("1_list")
+    walk.picture("portfolios_1_list")
 
     walk.press("new_portfolio")
     page.get_by_label("Name", exact=True).fill("Mine")
@@ -194,9 +97,9 @@ def test_a_portfolio_from_the_first_letter_to_its_end(page: Page, tmp_path: Path
     walk.type_cell("weights", 1, 2, "60.00")
     expect(page.get_by_text("Total 100.00%")).to_be_visible()
     assert names_without(page) == []
-    walk.picture("2_new")
+    walk.picture("portfolios_2_new")
     walk.press("review_change")
-    walk.picture("3_review")
+    walk.picture("portfolios_3_review")
     walk.confirm(clicks=3)
     rows = walk.table("download_portfolios")
     assert len(before) + 1 == len(rows)
