@@ -26,6 +26,8 @@ assets = Table(
     Column("split_to", Integer, nullable=False, server_default="1"),
     Column("split_from", Integer, nullable=False, server_default="1"),
     Column("delisted_at", INSTANT),
+    # us_equity, or the brokerage's own word for what is not planned for: an option, crypto, a fund.
+    Column("asset_class", String(20), nullable=False, server_default="us_equity"),
 )
 
 # Prices set by hand in a simulation; they hold until set again.
@@ -45,6 +47,20 @@ accounts = Table(
     Column("name", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("cash", CENTS, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    # Of a connected account (driftdesk.connected), each in a sentence: why it takes no orders, why its holdings cannot
+    # be used, and, as a JSON list, what a person should know of it.
+    Column("refusal", Text),
+    Column("problem", Text),
+    Column("notes", Text, nullable=False, server_default="[]"),
+)
+
+# Users of the SnapTrade routes; each of them sees every account of the world.
+snaptrade_users = Table(
+    "snaptrade_users",
+    metadata,
+    Column("user_id", String(100), primary_key=True),
+    Column("secret", String(64), nullable=False),
     Column("created_at", INSTANT, nullable=False),
 )
 
@@ -231,7 +247,18 @@ orders = Table(
     Column("expires_at", INSTANT),
     # When the exchange looks at the order next; NULL: the order is final.
     Column("due_at", INSTANT, index=True),
+    # The brokerage's own id of an order at a connected account; NULL while it is not known, and for our exchange.
+    Column("broker_order_id", String(64)),
     UniqueConstraint("account_id", "client_order_id", name="client_order_id_once"),
+    # What is open in an account: reservations, free shares and cash are read from it with every order.
+    Index(
+        "open_orders_by_account",
+        "account_id",
+        "side",
+        "symbol",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 fills = Table(
