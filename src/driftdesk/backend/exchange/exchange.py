@@ -64,6 +64,7 @@ class Exchange:
     """A broker (runs.broker.Broker) over the world's store. It knows orders by client order id, so `grace` is zero."""
 
     grace = timedelta(0)
+    tells = True
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -108,9 +109,10 @@ class Exchange:
             rows = connection.execute(_NAMED, {"account": account_id, "names": list(client_order_ids)}).mappings()
             return {row["client_order_id"]: book.broker_order(row) for row in rows}
 
-    def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> None:
-        """Cancel what is still open of an order; a final order stays as it is."""
+    def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
+        """Cancel what is still open of an order; a final order stays as it is. Nothing of it is open afterwards."""
         self.cancel_open(account_id, client_order_id, now)
+        return True
 
     def cancel_open(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
         """`cancel`, telling whether there was anything open."""

@@ -47,11 +47,16 @@ class BrokerOrder:
 class Broker(Protocol):
     """Where a run's orders go. `grace`: how long an order that was sent may be missing from `find`.
 
+    `tells`: whether an order missing for longer was never received, and can be sent again. A broker that does not know
+    orders by client order id cannot tell, and then the run stops for a person (rules.md 7.6).
+
     Orders are submitted inside `sending`, in which a broker may gather them; it has them once that ends. `submit`
-    raises BackendError (Unavailable) when it is not known whether the order arrived.
+    raises BackendError (Unavailable) when it is not known whether the order arrived. `cancel` says whether the order is
+    final now; where it is not yet, or the broker could not be reached (BackendError), the run asks again.
     """
 
     grace: timedelta
+    tells: bool
 
     def sending(self) -> AbstractContextManager[None]: ...
 
@@ -59,6 +64,6 @@ class Broker(Protocol):
 
     def find(self, account_id: AccountId, client_order_ids: Collection[str]) -> dict[str, BrokerOrder]: ...
 
-    def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> None: ...
+    def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool: ...
 
     def next_update(self, account_id: AccountId, now: datetime) -> datetime: ...

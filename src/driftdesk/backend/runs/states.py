@@ -41,10 +41,14 @@ class LineState(StrEnum):
     FAILED = "FAILED"
     SKIPPED = "SKIPPED"
     DROPPED = "DROPPED"
+    # Sent, and neither we nor the broker can tell what became of it: a person has to look.
+    UNKNOWN = "UNKNOWN"
 
 
 # Lines at which nothing can happen any more.
-ENDED_LINES: Final = frozenset({LineState.FILLED, LineState.FAILED, LineState.SKIPPED, LineState.DROPPED})
+ENDED_LINES: Final = frozenset(
+    {LineState.FILLED, LineState.FAILED, LineState.SKIPPED, LineState.DROPPED, LineState.UNKNOWN}
+)
 
 
 def check_transition(before: str, after: RunStatus) -> None:

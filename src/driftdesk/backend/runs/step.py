@@ -1,4 +1,4 @@
-"""One move of one run. No loop, no clock, no sending: what is to be sent is marked here and sent by `tick`.
+"""One move of one run. No loop, no clock, no talk to the broker: what is to be sent or canceled, `tick` does.
 
 A run's plan is stored when it starts and not changed afterwards. Sells are sent and awaited; then the planned buys,
 reduced only when there is less cash than planned (rules.md 7.2).
@@ -23,7 +23,7 @@ from driftdesk.backend.world import Market, World
 from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, spendable_now, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
 from driftdesk.engine.schedule import Session
-from driftdesk.engine.snapshot import Side
+from driftdesk.engine.snapshot import AccountId, Side
 from driftdesk.errors import DataError, DriftdeskError
 from driftdesk.money import ZERO, format_decimal
 from driftdesk.wire.orders import OrderStatus
@@ -32,6 +32,9 @@ from driftdesk.wire.runs import RunStatus
 # Columns with nine decimals hold no more, in USD or in shares.
 _LARGEST_ORDER: Final = Decimal(9_000_000_000)
 _NOT_FILLED: Final = "The session closed before every order was filled."
+_LOOK: Final = (
+    "The brokerage cannot tell whether it has it, so nothing more was sent: look there before creating another run."
+)
 _CHANGE: Final = update(runs).where(runs.c.id == bindparam("run"))
 
 # A row of the runs table, or one with the changes of this step laid over it.
@@ -45,6 +48,18 @@ class Send:
     run_id: str
     line: int
     request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An order of an ended run that may be open still, to be canceled once this move is committed."""
+
+    run_id: str
+    account_id: AccountId
+    client_order_id: str
+
+
+Act = Send | Cancel
 
 
 @dataclass(frozen=True)
@@ -69,10 +84,10 @@ class Stepper:
         self.world = world
         self.broker = broker
 
-    def step(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> list[Send]:
+    def step(self, moment: Moment, run: Run, found: Mapping[str, BrokerOrder]) -> Sequence[Act]:
         """Make the next move of `run`; `found` are its orders at the broker by client order id.
 
-        Returns the orders to send after the commit. Sets when the run is due next.
+        Returns what to send or to cancel after the commit. Sets when the run is due next.
         """
         if run["status"] == RunStatus.QUEUED:
             return self._start(moment, run)
@@ -83,8 +98,7 @@ class Stepper:
             if expired and moment.now >= self._session(run).close:
                 return self._end(moment, run, RunStatus.TIMEOUT, _NOT_FILLED)
             return self._progress(moment, run, lines)
-        self._wind_down(moment, run, lines)
-        return []
+        return self._wind_down(moment, run, lines)
 
     def _start(self, moment: Moment, run: Run) -> list[Send]:
         now, connection = moment.now, moment.connection
@@ -157,6 +171,9 @@ class Stepper:
     def _progress(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         lost = [line for line in lines if self._lost(moment, line)]
         # After the close a plan is too old to send: what was lost stays unsent and the run times out.
+        if lost and not self.broker.tells:
+            symbols = ", ".join(line["symbol"] for line in lost)
+            return self._end(moment, run, RunStatus.ERROR, f"No answer came to the order for {symbols}. {_LOOK}")
         if lost and moment.now < self._session(run).close:
             return self._mark(moment, run, lost)
         sells_ended = all(line["state"] in ENDED_LINES for line in lines if line["side"] == Side.SELL)
@@ -257,23 +274,24 @@ class Stepper:
         record.note_outcome(moment.connection, run, status, moment.now)
         return []
 
-    def _wind_down(self, moment: Moment, run: Run, lines: Sequence[Row]) -> None:
-        """After the end: cancel what is still open, drop what was never sent, write the order list."""
+    def _wind_down(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Cancel]:
+        """After the end: what is still open is to be canceled, what was never sent is dropped, the order list written."""
         connection, now = moment.connection, moment.now
-        dropped = [line for line in lines if line["state"] == LineState.PLANNED or self._lost(moment, line)]
-        set_states(connection, dropped, LineState.DROPPED)
+        lost = [line for line in lines if self._lost(moment, line)]
+        unsent = [line for line in lines if line["state"] == LineState.PLANNED]
+        set_states(connection, unsent, LineState.DROPPED)
+        set_states(connection, lost, LineState.DROPPED if self.broker.tells else LineState.UNKNOWN)
         under_way = (LineState.SUBMITTING, LineState.SUBMITTED)
-        open_lines = [line for line in lines if line["state"] in under_way and line not in dropped]
+        open_lines = [line for line in lines if line["state"] in under_way and line not in lost]
         if open_lines:
-            for line in open_lines:
-                self.broker.cancel(run["account_id"], line["client_order_id"], now)
             self._look_again(moment, run, now)
-            return
+            return [Cancel(run["id"], run["account_id"], line["client_order_id"]) for line in open_lines]
         if run["status"] == RunStatus.COMPLETED_ADJUSTED:
             record.set_status(connection, run, RunStatus.COMPLETED_SUCCESS, now, reason=run["reason"], due_at=None)
         else:
             connection.execute(_CHANGE, {"run": run["id"], "due_at": None, "updated_at": now})
         record.write_order_list(connection, run["id"])
+        return []
 
     def _look_again(self, moment: Moment, run: Run, at: datetime) -> None:
         moment.connection.execute(_CHANGE, {"run": run["id"], "due_at": at})
