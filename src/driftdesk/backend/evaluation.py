@@ -65,8 +65,11 @@ class Evaluator:
     def evaluate_due(self, now: datetime) -> int:
         """Evaluate what is due at `now`: all once the session's instant has come, flagged ones at once.
 
-        Returns how many runs were created. Outside the run window nothing is evaluated (rules.md 5.3).
+        Returns how many runs were created. Outside the run window nothing is evaluated (rules.md 5.3), nor is anything
+        in a connected world, where a person confirms every run (rules.md 9).
         """
+        if self._world.connected:
+            return 0
         session = self._world.sessions.at(now)
         if session is None or not session.in_run_window(now):
             return 0

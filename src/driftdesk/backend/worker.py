@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.daybook import close_day
 from driftdesk.backend.evaluation import Evaluator
-from driftdesk.backend.exchange import Exchange
+from driftdesk.backend.exchange import Venue
 from driftdesk.backend.runs.tick import Ticker
 from driftdesk.backend.world import World
 from driftdesk.errors import StateError
@@ -38,7 +38,7 @@ class Worked:
 class Worker:
     """Steps one world; one process at a time may do so, held by a lock file beside the database (rules.md 11)."""
 
-    def __init__(self, world: World, exchange: Exchange, ticker: Ticker, evaluator: Evaluator) -> None:
+    def __init__(self, world: World, exchange: Venue, ticker: Ticker, evaluator: Evaluator) -> None:
         self._world = world
         self._exchange = exchange
         self._ticker = ticker

@@ -16,7 +16,7 @@ from driftdesk.backend.store.tables import accounts, assets, orders, positions, 
 from driftdesk.engine.planner import MIN_NOTIONAL
 from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import AccountId, Holding, OpenOrder, Quote, Side, Snapshot, Symbol
-from driftdesk.errors import NotFound, StateError
+from driftdesk.errors import DataError, NotFound, StateError
 from driftdesk.money import ZERO, exact, round_price
 
 _NAMESPACE = "namespace"
@@ -31,17 +31,20 @@ _ASSETS: Final = select(
     assets.c.split_from,
     assets.c.split_to,
     price_marks.c.price.label("mark"),
+    price_marks.c.at.label("marked_at"),
 ).outerjoin(price_marks, price_marks.c.symbol == assets.c.symbol)
 _ASSET: Final = _ASSETS.where(assets.c.symbol == bindparam("of"))
 _IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
 _CASH: Final = select(accounts.c.id, accounts.c.cash).where(accounts.c.id.in_(_IDS))
+_PROBLEM: Final = select(accounts.c.problem).where(accounts.c.id == bindparam("account"))
 _OPEN_ORDERS: Final = (
     select(orders.c.id, orders.c.account_id, orders.c.symbol, orders.c.side, orders.c.reserved)
     .where(orders.c.account_id.in_(_IDS), orders.c.due_at.is_not(None))
     .order_by(orders.c.symbol, orders.c.id)
 )
 _HOLDINGS: Final = (
-    select(positions.c.account_id, positions.c.symbol, positions.c.quantity)
+    select(positions.c.account_id, positions.c.symbol, positions.c.quantity, assets.c.asset_class)
+    .join(assets, assets.c.symbol == positions.c.symbol)
     .where(positions.c.account_id.in_(_IDS))
     .order_by(positions.c.symbol)
 )
@@ -69,7 +72,13 @@ class Market:
 
 
 class World:
-    """The store with its clock, sessions and price feed. All instants are timezone-aware."""
+    """The store with its clock, sessions and price feed. All instants are timezone-aware.
+
+    In a `connected` world the accounts are at brokerages: a price is as old as its mark, a run needs a preview that a
+    person confirmed, and nothing is traded by itself (rules.md 9).
+    """
+
+    connected = False
 
     def __init__(
         self,
@@ -127,7 +136,8 @@ class World:
     def _quote(self, row: Any, now: datetime) -> Quote:
         symbol = Symbol(row.symbol)
         price = row.mark or split_price(self.feed.price(symbol, now), row.split_from, row.split_to)
-        return Quote(symbol, price, now if price else None, row.tradable, row.fractionable)
+        at = row.marked_at if self.connected and row.mark else now
+        return Quote(symbol, price, at if price else None, row.tradable, row.fractionable)
 
     def snapshot(
         self,
@@ -139,8 +149,12 @@ class World:
     ) -> Snapshot:
         """The account as it stands, with quotes for what it holds and for `symbols`; NotFound for an unknown one.
 
-        `excluded` holdings are left out of equity and plan (rules.md 3.1).
+        `excluded` holdings are left out of equity and plan (rules.md 3.1). Raises DataError for a connected account
+        whose holdings cannot be used.
         """
+        problem = connection.scalar(_PROBLEM, {"account": account_id})
+        if problem is not None:
+            raise DataError(problem)
         return replace(self.snapshots(connection, {account_id: symbols}, market)[account_id], excluded=excluded)
 
     def snapshots(
@@ -250,5 +264,6 @@ def _holdings(
             ),
             ZERO,
         )
-        found[row.account_id].append(Holding(Symbol(row.symbol), row.quantity, row.quantity - reserved))
+        available = row.quantity - reserved
+        found[row.account_id].append(Holding(Symbol(row.symbol), row.quantity, available, row.asset_class))
     return found

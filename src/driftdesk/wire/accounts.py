@@ -8,7 +8,11 @@ from driftdesk.wire.base import Answer, Message, WireDecimal, WireList, WireTime
 
 
 class Account(Answer):
-    """A brokerage account in the list of the correspondent. `name` is ours: what a person calls the account."""
+    """A brokerage account in the list of the correspondent. `name` is ours: what a person calls the account.
+
+    So are, for an account at a brokerage and each in a sentence: `problem`, why its holdings cannot be used; `refusal`,
+    why it takes no orders; `notes`, what a person should know of it.
+    """
 
     id: str
     account_number: str
@@ -17,6 +21,9 @@ class Account(Answer):
     last_equity: WireDecimal
     created_at: WireTime
     name: str = ""
+    problem: str | None = None
+    refusal: str | None = None
+    notes: WireList[str] = ()
 
 
 class TradingAccount(Answer):

@@ -275,7 +275,7 @@ class Stepper:
         return []
 
     def _wind_down(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Cancel]:
-        """After the end: what is still open is to be canceled, what was never sent is dropped, the order list written."""
+        """After the end: cancel what is still open, drop what was never sent, write the order list."""
         connection, now = moment.connection, moment.now
         lost = [line for line in lines if self._lost(moment, line)]
         unsent = [line for line in lines if line["state"] == LineState.PLANNED]

@@ -1,5 +1,6 @@
 """Accounts, their money, what they may do, and their orders (wire/alpaca.md 11.1, 11.2, 11.4, 11.7)."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -166,4 +167,7 @@ def _account(row: Row, last_equity: Decimal) -> Account:
         last_equity=last_equity,
         created_at=row["created_at"],
         name=row["name"],
+        problem=row["problem"],
+        refusal=row["refusal"],
+        notes=json.loads(row["notes"]),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from driftdesk.backend.evaluation import Evaluator
-from driftdesk.backend.exchange import Exchange
+from driftdesk.backend.exchange import Exchange, Venue
 from driftdesk.backend.runs.step import Stepper
 from driftdesk.backend.runs.tick import Ticker
 from driftdesk.backend.store.tables import idempotency, subscriptions
@@ -26,11 +26,11 @@ _LONGEST_LIST: Final = 2**31
 
 
 class Base:
-    """One world with its exchange and worker."""
+    """One world with its exchange and worker. `venue` replaces the simulated exchange."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, venue: Venue | None = None) -> None:
         self.world = world
-        self.exchange = Exchange(world)
+        self.exchange: Venue = venue or Exchange(world)
         self.ticker = Ticker(Stepper(world, self.exchange))
         self.worker = Worker(world, self.exchange, self.ticker, Evaluator(world))
 

@@ -32,7 +32,7 @@ class Controls(Simulation):
                 f"name must be one of {names}; received {body.name!r}.", field="name", received=body.name, allowed=names
             )
         values = body.model_dump(exclude={"name"}, exclude_none=True)
-        self.exchange.set_model(FillModel(name=FillModelName(body.name), **values))
+        self._simulated_exchange().set_model(FillModel(name=FillModelName(body.name), **values))
         return self.fill_model()
 
     def fault_script(self) -> FaultScript:

@@ -23,10 +23,11 @@ _Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What the positions in one symbol share: asset id, exchange, price now and at the last close (USD)."""
+    """What the positions in one symbol share: asset id, exchange, class, price now and at the last close (USD)."""
 
     asset_id: str
     exchange: str
+    asset_class: str
     price: Decimal | None
     last: Decimal | None
     change: Decimal | None
@@ -100,7 +101,7 @@ class Holdings(Base):
         for row in connection.execute(select(assets)):
             price, last = market.quote(Symbol(row.symbol)).price, closes.close(row.symbol, yesterday)
             change = None if price is None or last is None else fraction(price - last, last)
-            listed[row.symbol] = _Listed(row.id, row.exchange, price, last, change)
+            listed[row.symbol] = _Listed(row.id, row.exchange, row.asset_class, price, last, change)
         return listed
 
 
@@ -175,12 +176,12 @@ def _position(
         "asset_id": asset.asset_id,
         "symbol": symbol,
         "exchange": asset.exchange,
-        "asset_class": "us_equity",
+        "asset_class": asset.asset_class,
         "asset_marginable": False,
         "avg_entry_price": round_price(basis / quantity),
         "qty": quantity,
         "qty_available": available,
-        "side": "long",
+        "side": "short" if quantity < ZERO else "long",
         "market_value": value,
         "cost_basis": basis,
         "current_price": asset.price,

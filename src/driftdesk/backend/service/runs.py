@@ -54,6 +54,8 @@ class Runs(Base):
                 raise StateError(
                     f"Account {body.account_id} is {account['status']}; only an active one can be rebalanced."
                 )
+            if self.world.connected:
+                _check_confirmed(account, body)
             # The official SDK cannot leave weights out: it sends an empty list (wire/alpaca.md 5.5).
             new = _one_off(connection, body, amount) if body.weights else _subscribed(connection, body, amount)
             new = self._planned(connection, body, new, now)
@@ -189,6 +191,19 @@ class Runs(Base):
             preview_hash=body.preview_hash,
             preview_orders=dump_messages(lines),
             max_change_percent=str(body.max_change_percent) if body.max_change_percent is not None else None,
+        )
+
+
+def _check_confirmed(account: Row, body: CreateRun) -> None:
+    """Raise StateError for a connected account that takes no orders, InputError for a run that nobody has seen."""
+    if account["refusal"] is not None:
+        raise StateError(account["refusal"])
+    if body.preview_hash is None:
+        raise InputError(
+            "preview_hash is missing: an account at a brokerage is only rebalanced as previewed and confirmed; make a "
+            "preview and send its hash and orders.",
+            field="preview_hash",
+            allowed="the hash of a preview, with preview_orders",
         )
 
 

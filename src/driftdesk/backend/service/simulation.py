@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from driftdesk.backend.clock import SimulatedClock
 from driftdesk.backend.events.outbox import note_portfolio_status
+from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.feeds.history import PRICE_LIMIT
 from driftdesk.backend.ledger import OUTSIDE, USD, Transfer, post
 from driftdesk.backend.runs.record import set_status
@@ -93,7 +94,7 @@ class Simulation(Accounts, Market):
                 connection.execute(price_marks.delete().where(price_marks.c.symbol == symbol))
                 if price is not None:
                     connection.execute(insert(price_marks).values(symbol=symbol, price=price, at=now))
-            self.exchange.wake(connection, body.prices, now)
+            self._simulated_exchange().wake(connection, body.prices, now)
 
     def deposit(self, body: Deposit) -> TradingAccount:
         """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
@@ -164,6 +165,11 @@ class Simulation(Accounts, Market):
         if not isinstance(clock, SimulatedClock):
             raise StateError("This backend follows the system clock; simulation is not available here.")
         return clock
+
+    def _simulated_exchange(self) -> Exchange:
+        if not isinstance(self.exchange, Exchange):
+            raise StateError("The orders of these accounts go to brokerages; simulation is not available here.")
+        return self.exchange
 
     def _check_prices_reach(self, target: datetime) -> None:
         last = self.world.sessions.on_or_before(self.world.feed.last)

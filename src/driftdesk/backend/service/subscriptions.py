@@ -55,8 +55,11 @@ class Subscriptions(Base):
                 "uninvested_inflow": ZERO,
                 "failures": 0,
             }
-            ready = open_run_of(connection, body.account_id) is None and self._has_equity(connection, body, now)
-            connection.execute(insert(subscriptions).values({**values, "evaluate_flag": not ready}))
+            # In a connected world a person creates every run (rules.md 9).
+            by_itself = not self.world.connected
+            free = by_itself and open_run_of(connection, body.account_id) is None
+            ready = free and self._has_equity(connection, body, now)
+            connection.execute(insert(subscriptions).values({**values, "evaluate_flag": by_itself and not ready}))
             if ready:
                 queue_first_run(self.world, connection, values, f"The account was subscribed to {model['name']}.", now)
         return self.get_subscription(values["id"])
