@@ -23,7 +23,8 @@ MESSAGES, DECISIONS = ROOTS | {"wire"}, ROOTS | {"engine"}
 BOTH = MESSAGES | DECISIONS
 MEETING = BOTH | {"translate", "tables", "files", "market_calendar"}
 EVERYTHING = MEETING | {
-    "book", "lab", "figures", "client", "backend", "connect", "desk", "demo", "whatif", "proposal", "retry",
+    "book", "lab", "figures", "client", "backend", "connected", "connect", "desk", "demo", "whatif", "proposal",
+    "retry",
 }  # fmt: skip
 ALLOWED = {
     "errors": set(),
@@ -40,6 +41,7 @@ ALLOWED = {
     "figures": MEETING,
     "client": MEETING,
     "backend": MEETING,
+    "connected": MEETING | {"translate_snaptrade", "client", "backend"},
     "whatif": MEETING,
     "desk": MEETING | {"client"},
     "proposal": MEETING | {"book", "desk"},

@@ -1,9 +1,11 @@
 """The composition root: puts client, backend and transport together. The only place that knows them all."""
 
+import hashlib
 import logging
 import os
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +20,22 @@ from driftdesk.backend.inprocess import InProcessTransport
 from driftdesk.backend.opening import SIMULATED, PriceSource, make_feed, open_service
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.database import Database
-from driftdesk.client import Client, ClientKeys
-from driftdesk.credentials import SERVICES, RealService, read_keys, real_service
+from driftdesk.client import ORDERS, Client, ClientKeys
+from driftdesk.client.snaptrade import SnapTradeClient
+from driftdesk.connected.opening import open_connected
+from driftdesk.credentials import (
+    SERVICES,
+    SNAPTRADE,
+    RealService,
+    SnapTradeAccess,
+    read_keys,
+    read_snaptrade,
+    real_service,
+)
 from driftdesk.demo import build_world, check_start, demo_now, ensure_world, open_world
 from driftdesk.desk import Desk, Mode
 from driftdesk.engine.schedule import new_york_date
-from driftdesk.errors import InputError, StateError
+from driftdesk.errors import BackendError, InputError, StateError
 from driftdesk.launch import (
     BACKEND_VARIABLE,
     COLUMN_VARIABLE,
@@ -40,6 +52,10 @@ from driftdesk.market_calendar import new_york_sessions
 # How often the worker looks at a world that follows the system's clock.
 _WORKER_PERIOD_SECONDS: Final = 1.0
 
+_LOOK_ONLY: Final = (
+    "This desk was opened to look: orders at brokerages move real money, and are sent where --live is said beside "
+    "--backend snaptrade, DRIFTDESK_ALLOW_LIVE is 1, or allow_live=True is passed. The plan can be exported."
+)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -77,6 +93,9 @@ class Backend:
     def _work(self) -> None:
         try:
             self.service.worker.work(self.service.world.now())
+        except BackendError as error:
+            # A brokerage that gives no answer for once: what is due is looked at again.
+            _log.warning("the worker waits: %s", error)
         except Exception:
             # A store that is busy for once must not end the thread: runs would stand still while the API answers.
             _log.exception("the worker failed; it tries again in %s s", _WORKER_PERIOD_SECONDS)
@@ -149,6 +168,42 @@ def connect_service(service: Service, *, label: str) -> Desk:
     return Desk(client, mode=mode, label=label, on_close=service.close)
 
 
+def connect_snaptrade(access: SnapTradeAccess, directory: Path, *, allow_live: bool) -> Desk:
+    """A desk on the accounts that a SnapTrade user has connected, mirrored into a store in `directory`.
+
+    On the real service nothing is sent without `allow_live`: the desk shows, previews and exports plans.
+    """
+    client = SnapTradeClient(access.keys, base_url=access.url)
+    try:
+        # One store for each user: accounts of one must not show on the desk of another.
+        user = access.keys.user.id if access.keys.user else ""
+        name = hashlib.sha256(f"{access.url}|{access.keys.client_id}|{user}".encode()).hexdigest()[:12]
+        look_only = None if allow_live or access.stand_in else _LOOK_ONLY
+        path = directory / f"snaptrade-{name}.db"
+        service, reader = open_connected(path, client, stand_in=access.stand_in, look_only=look_only)
+    except BaseException:
+        client.close()
+        raise
+    backend = Backend(service)
+    # Where another program steps this store, its orders are followed there.
+    with suppress(StateError):
+        backend.start_worker()
+
+    def close() -> None:
+        backend.close()
+        client.close()
+
+    keys = (secrets.token_hex(8), secrets.token_hex(16))
+    own = Client(
+        "http://driftdesk.local",
+        ClientKeys(*keys),
+        InProcessTransport(create_app(service, Credentials(*keys))),
+        real_money=False if access.stand_in else ORDERS,
+    )
+    label = f"SnapTrade · {access.url}" if access.stand_in else "SnapTrade: accounts at brokerages, real money"
+    return Desk(own, mode=Mode.CONNECTED, label=label, on_close=close, refresh=reader.refresh)
+
+
 def connect(
     target: str = "embedded",
     *,
@@ -159,7 +214,8 @@ def connect(
     allow_live: bool = False,
 ) -> Desk:
     """A desk on ``"embedded"`` (the demo world in `data`, on `prices` when given), on a real service
-    (``"alpaca-sandbox"``, ``"alpaca-live"``), or on the URL of a `driftdesk serve`.
+    (``"alpaca-sandbox"``, ``"alpaca-live"``), on accounts at brokerages (``"snaptrade"``), or on the URL of a
+    `driftdesk serve`.
 
     `data` is the user's data directory by default. `column` names the price column of OHLC files; `allow_jumps` takes
     moves of more than 40 % in a day for real. A URL takes its keys from DRIFTDESK_KEY and DRIFTDESK_SECRET, a real
@@ -176,12 +232,15 @@ def connect(
     if (real := real_service(target, allow_live=allow_live)) is not None:
         client = Client(real.broker, _keys(real), data_url=real.data, real_money=real.live)
         return Desk(client, mode=Mode.LIVE if real.live else Mode.SANDBOX, label=real.label)
+    if target == SNAPTRADE:
+        access = read_snaptrade(os.environ, _folders())
+        return connect_snaptrade(access, data_directory(Path(data) if data else None), allow_live=allow_live)
     if target.startswith(("http://", "https://")):
         keys = ClientKeys(os.environ.get("DRIFTDESK_KEY", ""), os.environ.get("DRIFTDESK_SECRET", ""))
         client = Client(target.rstrip("/"), keys)
         simulated = client.market.clock().simulated
         return Desk(client, mode=Mode.SIMULATED if simulated else Mode.REMOTE, label=target)
-    names = ", ".join(repr(name) for name in SERVICES)
+    names = ", ".join(repr(name) for name in (*SERVICES, SNAPTRADE))
     raise InputError(
         f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`, or a "
         f"real service: {names}.",
@@ -195,10 +254,16 @@ def check_backend(target: str, *, allow_live: bool) -> None:
     """Refuse, with InputError and without the network, a real service that `connect` would refuse; nothing else."""
     if (real := real_service(target, allow_live=allow_live)) is not None:
         _keys(real)
+    if target == SNAPTRADE:
+        read_snaptrade(os.environ, _folders())
 
 
 def _keys(service: RealService) -> ClientKeys:
-    return read_keys(service, os.environ, (working_folder(), Path.home()))
+    return read_keys(service, os.environ, _folders())
+
+
+def _folders() -> tuple[Path, Path]:
+    return working_folder(), Path.home()
 
 
 def connect_from_environment() -> Desk:

@@ -7,7 +7,8 @@ Keys come from the environment, or from a file `.streamlit/secrets.toml` in the 
     secret = "..."
 
 The live service has variables and a section of its own, so that a key is never used for the other one by mistake.
-Nothing here prints or repeats a key.
+SnapTrade's are `client_id`, `consumer_key`, and for a commercial key `user_id` and `user_secret`. Nothing here prints
+or repeats a key.
 """
 
 import tomllib
@@ -18,6 +19,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from driftdesk.client import ClientKeys
+from driftdesk.client.snaptrade import SnapTradeKeys, SnapTradeUser
+from driftdesk.client.snaptrade.client import SNAPTRADE_URL
 from driftdesk.errors import InputError
 
 SECRETS: Final = Path(".streamlit") / "secrets.toml"
@@ -60,6 +63,54 @@ SERVICES: Final[Mapping[str, RealService]] = {
         ),
     )
 }
+
+
+SNAPTRADE: Final = "snaptrade"
+_SNAPTRADE_DOMAIN: Final = "snaptrade.com"
+_SNAPTRADE_FIELDS: Final = ("client_id", "consumer_key", "user_id", "user_secret", "url")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapTradeAccess:
+    """Where SnapTrade is and with which keys it is asked. A `stand_in` is a server of ours in its place."""
+
+    url: str
+    keys: SnapTradeKeys
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether nothing real is behind it: its host is not SnapTrade's."""
+        return not f".{_host(self.url)}".endswith(f".{_SNAPTRADE_DOMAIN}")
+
+
+def read_snaptrade(environment: Mapping[str, str], folders: Iterable[Path]) -> SnapTradeAccess:
+    """What SNAPTRADE_CLIENT_ID, _CONSUMER_KEY, _USER_ID, _USER_SECRET and _URL say, else the section [snaptrade] of the
+    first secrets file in `folders` that has one; a personal key has no user, and the address is SnapTrade's own.
+
+    Raises InputError where there are no keys, or only some of them, or a file cannot be read.
+    """
+    said = {field: environment.get(f"SNAPTRADE_{field.upper()}", "").strip() for field in _SNAPTRADE_FIELDS}
+    where = "SNAPTRADE_CLIENT_ID and SNAPTRADE_CONSUMER_KEY"
+    if not (said["client_id"] or said["consumer_key"]):
+        files = list(dict.fromkeys(folder / SECRETS for folder in folders))
+        sections = ((file, _section(file, SNAPTRADE)) for file in files)
+        file, section = next(((file, found) for file, found in sections if found is not None), (None, None))
+        if section is None:
+            raise InputError(
+                f"There are no keys for {SNAPTRADE}: set {where}, and for a commercial key SNAPTRADE_USER_ID and "
+                f"SNAPTRADE_USER_SECRET, or write them under [{SNAPTRADE}] in {' or '.join(map(str, files))}.",
+                field="SNAPTRADE_CLIENT_ID",
+                allowed="a client id and a consumer key",
+            )
+        where = f"[{SNAPTRADE}] of {file}"
+        said |= {field: str(section.get(field) or "").strip() for field in _SNAPTRADE_FIELDS}
+    if not (said["client_id"] and said["consumer_key"]) or bool(said["user_id"]) != bool(said["user_secret"]):
+        raise InputError(
+            f"{where} must hold a client id and a consumer key, and a user's id and secret together or not at all.",
+            field=where,
+        )
+    user = SnapTradeUser(said["user_id"], said["user_secret"]) if said["user_id"] else None
+    return SnapTradeAccess(said["url"] or SNAPTRADE_URL, SnapTradeKeys(said["client_id"], said["consumer_key"], user))
 
 
 def real_service(target: str, *, allow_live: bool) -> RealService | None:

@@ -102,6 +102,18 @@ def snaptrade_snapshot(
     return ConnectedSnapshot(snapshot, currency, findings)
 
 
+def other_currencies(read: Connected) -> dict[Symbol, str]:
+    """The holdings that are priced in another currency than the account's, each with it; DataError without the
+    account's own."""
+    currency = _currency(read)
+    said = {
+        _symbol(position): position.currency or position.instrument.currency or ""
+        for position in read.positions.results
+        if not position.cash_equivalent
+    }
+    return {symbol: other for symbol, other in said.items() if other != currency}
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 

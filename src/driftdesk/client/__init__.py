@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import httpx
 
 from driftdesk.client.events import Events
-from driftdesk.client.guard import Guard
+from driftdesk.client.guard import ORDERS, Guard
 from driftdesk.client.resources.accounts import Accounts
 from driftdesk.client.resources.market import Market
 from driftdesk.client.resources.orders import Orders
@@ -17,7 +17,7 @@ from driftdesk.client.resources.simulation import Simulation
 from driftdesk.client.trade_events import TradeEvents
 from driftdesk.client.transport import ClientKeys, Transport
 
-__all__ = ["Client", "ClientKeys"]
+__all__ = ["ORDERS", "Client", "ClientKeys"]
 
 
 class Client:
@@ -26,7 +26,7 @@ class Client:
     `timeout` in seconds per request. `transport` replaces the network (see backend.inprocess), and is closed with the
     client. Every method raises a subclass of BackendError with the backend's own sentence. `data_url` is the host of
     market data, where that is another one. With `real_money` a write needs what it changes to be typed (`confirming`),
-    and raises StateError without.
+    and raises StateError without; `ORDERS`: only where orders move, because the portfolios are kept here.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class Client:
         timeout: float = 30.0,
         *,
         data_url: str | None = None,
-        real_money: bool = False,
+        real_money: bool | Literal["orders"] = False,
     ) -> None:
         self._transport = Transport(base_url, credentials, transport=transport, timeout=timeout, data_url=data_url)
         self.real_money = real_money
-        self._guard = Guard(self._transport) if real_money else None
+        self._guard = Guard(self._transport, orders_only=real_money == ORDERS) if real_money else None
         if self._guard is not None:
             self._transport.before_write = self._guard.check
         self.portfolios = Portfolios(self._transport)

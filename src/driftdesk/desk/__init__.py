@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Final, Self
 
-from driftdesk.client import Client
+from driftdesk.client import ORDERS, Client
 from driftdesk.client.resources.simulation import Simulation
 from driftdesk.desk.creating import RealRuns, own_run
 from driftdesk.desk.deciding import expected_decision
@@ -25,7 +25,7 @@ from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import Snapshot, Symbol
 from driftdesk.engine.targets import Portfolio
 from driftdesk.engine.triggers import Decision
-from driftdesk.errors import InputError, NotFound, StateError
+from driftdesk.errors import DataError, InputError, NotFound, StateError
 from driftdesk.market_calendar import new_york_sessions
 from driftdesk.money import ZERO
 from driftdesk.translate import to_snapshot
@@ -46,27 +46,46 @@ _LACKING: Final[Mapping[str, str]] = {
     "decisions": "This backend keeps no decisions.",
     "held": "This backend does not hold accounts back, so there is nothing to resume.",
 }
+# What an account at a brokerage has not: nothing is traded there by itself (rules.md 9).
+_BY_HAND: Final[Mapping[str, str]] = {
+    "decisions": "Nothing is traded at a brokerage by itself, so nothing is decided without you: preview when you want "
+    "to, and confirm the orders.",
+    "held": "Nothing is traded at a brokerage by itself, so there is nothing to resume.",
+}
 _NAMES_TOLD: Final = 12
+Refresh = Callable[[str | None, Iterable[str]], None]
 
 
 class Mode(StrEnum):
-    """What a write on this desk moves: nothing real, a sandbox, or real money."""
+    """What a write on this desk moves: nothing real, a sandbox, real money, or accounts at brokerages."""
 
     SIMULATED = "simulated"
     SANDBOX = "sandbox"
     LIVE = "live"
     REMOTE = "remote"
+    CONNECTED = "connected"
 
 
 class Desk:
     """Reads, previews and runs over one client. `simulation` is None where the clock is not simulated.
+
+    `refresh(account_id, symbols)` is called before accounts are read: it brings what is mirrored of them up to date, of
+    one with the prices of `symbols`, or of all of them (None).
 
     Every method raises BackendError (or a subclass) when the backend refuses or cannot be reached. In live mode a write
     needs what it changes to be typed (`confirming`), and raises StateError without; the client must be made with
     `real_money`.
     """
 
-    def __init__(self, client: Client, *, mode: Mode, label: str, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        mode: Mode,
+        label: str,
+        on_close: Callable[[], None] | None = None,
+        refresh: Refresh | None = None,
+    ) -> None:
         if mode is Mode.LIVE and not client.real_money:
             raise InputError("A live desk needs a client that asks before it writes; make it with real_money=True.")
         self.client = client
@@ -75,6 +94,7 @@ class Desk:
         self.simulation: Simulation | None = client.simulation if mode is Mode.SIMULATED else None
         self.sessions: Sessions = new_york_sessions()
         self._on_close = on_close
+        self._refresh = refresh
         self._reading: Reading = RealReading(client) if self.estimates else OwnReading(client)
         self._real_runs = RealRuns(client, self._read_again)
 
@@ -90,7 +110,14 @@ class Desk:
 
     def missing(self, surface: str) -> str | None:
         """Why this backend has nothing to show for ``decisions`` or ``held``, in a sentence; None where it has."""
+        if self.mode is Mode.CONNECTED:
+            return _BY_HAND.get(surface)
         return _LACKING.get(surface) if self.estimates else None
+
+    def asks_for(self, stakes: str) -> bool:
+        """Whether a write that moves ``orders``, or changes a ``plan`` that they would follow, is confirmed by typing
+        what it changes: both on a live service, only the first at brokerages, whose plans are kept here."""
+        return self.client.real_money is True or (stakes == ORDERS and self.client.real_money == ORDERS)
 
     def confirming(self, typed: str) -> AbstractContextManager[None]:
         """Writes inside the block are confirmed by `typed`, what a person typed: the number of the account that they
@@ -107,10 +134,14 @@ class Desk:
 
     def book(self) -> tuple[AccountView, ...]:
         """Every account with its drift, in the order of the backend's list; on the real API those that can trade."""
+        if self._refresh is not None:
+            self._refresh(None, ())
         return self._reading.book()
 
     def account(self, account_id: str) -> AccountView:
         """One account with its drift; BackendNotFound for an unknown id."""
+        if self._refresh is not None:
+            self._refresh(account_id, ())
         account = self.client.accounts.get(account_id)
         subscription = next(iter(self.client.subscriptions.list(account_id=account_id)), None)
         portfolio = self.client.portfolios.get(subscription.portfolio_id) if subscription else None
@@ -119,8 +150,16 @@ class Desk:
         return view_of(Followed(account, subscription, portfolio), held, self._reading.market(wanted))
 
     def snapshot(self, account_id: str, symbols: Iterable[str] = ()) -> Snapshot:
-        """The account now, with quotes for what it holds and for `symbols`."""
+        """The account now, with quotes for what it holds and for `symbols`.
+
+        Raises DataError for an account at a brokerage whose holdings cannot be used.
+        """
         wanted = set(symbols)
+        if self._refresh is not None:
+            self._refresh(account_id, wanted)
+            problem = self.client.accounts.get(account_id).problem
+            if problem is not None:
+                raise DataError(problem)
         held = self._reading.held(account_id)
         market = self._reading.market(wanted | {position.symbol for position in held.positions})
         return to_snapshot(account_id, held, market, wanted)
@@ -182,6 +221,8 @@ class Desk:
         if self.estimates:
             return self._real_runs.create(previewed, idempotency_key)
         account_id = previewed.snapshot.account_id
+        if self._refresh is not None:
+            self._refresh(account_id, previewed.request.targets.symbols)
         subscribed = next(iter(self.client.subscriptions.list(account_id=account_id)), None) is not None
         return self.client.runs.create(own_run(previewed, subscribed=subscribed), idempotency_key=idempotency_key)
 

@@ -46,6 +46,7 @@ def view_of(followed: Followed, held: Held, market: Market, problem: str | None 
     What cannot be read or measured becomes the view's problem: one account must not take the others from a page.
     """
     model, snapshot, drift = None, None, None
+    problem = problem or followed.account.problem
     try:
         if followed.portfolio is not None:
             model = to_portfolio(followed.portfolio)

@@ -9,6 +9,7 @@ from driftdesk.backend.events.outbox import note_portfolio_status
 from driftdesk.backend.rows import portfolio_message
 from driftdesk.backend.service.base import Base, dump_messages, find_row
 from driftdesk.backend.store.tables import assets, portfolios, subscriptions
+from driftdesk.backend.world import World
 from driftdesk.engine.schedule import new_york_date, swallowed
 from driftdesk.engine.snapshot import Symbol
 from driftdesk.errors import InputError, StateError
@@ -33,7 +34,7 @@ class Portfolios(Base):
                 "description": body.description,
                 "status": "active",
                 "cooldown_days": body.cooldown_days,
-                "weights": _checked_weights(connection, body.weights),
+                "weights": _checked_weights(self.world, connection, body.weights),
                 "conditions": _checked_conditions(body.rebalance_conditions),
                 "created_at": now,
                 "updated_at": now,
@@ -80,7 +81,7 @@ class Portfolios(Base):
             if row["status"] == "inactive":
                 raise StateError(f"Portfolio {portfolio_id} is inactive and cannot be changed; create a new one.")
             before = portfolio_message(row)
-            values = _changes(connection, body)
+            values = _changes(self.world, connection, body)
             flags: dict[str, Any] = {}
             if body.weights is not None:
                 # Weights that are all eligible make a portfolio that needed adjustment active again (rules.md 2.7).
@@ -141,7 +142,7 @@ class Portfolios(Base):
         return message.model_copy(update={"warnings": (warning,)})
 
 
-def _changes(connection: Connection, body: UpdatePortfolio) -> dict[str, Any]:
+def _changes(world: World, connection: Connection, body: UpdatePortfolio) -> dict[str, Any]:
     """The columns that the fields sent change; InputError where one is against a rule."""
     values: dict[str, Any] = {}
     if body.name is not None:
@@ -153,7 +154,7 @@ def _changes(connection: Connection, body: UpdatePortfolio) -> dict[str, Any]:
         _check_cooldown(body.cooldown_days)
         values["cooldown_days"] = body.cooldown_days
     if body.weights is not None:
-        values["weights"] = _checked_weights(connection, body.weights)
+        values["weights"] = _checked_weights(world, connection, body.weights)
     if body.rebalance_conditions is not None:
         values["conditions"] = _checked_conditions(body.rebalance_conditions)
     return values
@@ -178,15 +179,19 @@ def _checked_conditions(conditions: Sequence[Condition]) -> str:
     return dump_messages(from_conditions(to_conditions(conditions)))
 
 
-def _checked_weights(connection: Connection, weights: Sequence[Weight]) -> str:
+def _checked_weights(world: World, connection: Connection, weights: Sequence[Weight]) -> str:
     """Weights as stored; every asset must be known, tradable and fractionable (rules.md 2.1)."""
     targets = to_targets(weights)
-    check_assets(connection, targets.symbols)
+    check_assets(world, connection, targets.symbols)
     return dump_messages(from_weights(targets))
 
 
-def check_assets(connection: Connection, symbols: Sequence[Symbol]) -> None:
-    """Raise InputError naming the first symbol that is unknown, not tradable or not fractionable."""
+def check_assets(world: World, connection: Connection, symbols: Sequence[Symbol]) -> None:
+    """Raise InputError naming the first symbol that is unknown, not tradable or not fractionable.
+
+    At a brokerage what is not fractionable is planned in whole shares, so there it is no fault.
+    """
+    world.learn(connection, symbols)
     known = {row.symbol: row for row in connection.execute(select(assets).where(assets.c.symbol.in_(list(symbols))))}
     for index, symbol in enumerate(symbols):
         row = known.get(symbol)
@@ -196,7 +201,7 @@ def check_assets(connection: Connection, symbols: Sequence[Symbol]) -> None:
             else "is not tradable"
             if not row.tradable
             else "is not fractionable"
-            if not row.fractionable
+            if not (row.fractionable or world.connected)
             else None
         )
         if problem:

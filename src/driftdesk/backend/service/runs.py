@@ -17,6 +17,7 @@ from driftdesk.backend.service.base import Base, dump_messages, find_row, live_s
 from driftdesk.backend.service.portfolios import check_assets
 from driftdesk.backend.store.tables import accounts, decisions, portfolios, run_events, runs, subscriptions
 from driftdesk.backend.store.types import Row
+from driftdesk.backend.world import World
 from driftdesk.engine.planner import RunType
 from driftdesk.engine.preview import DEFAULT_MAX_CHANGE, compare_plans, preview
 from driftdesk.errors import InputError, PreviewMoved, StateError
@@ -57,7 +58,10 @@ class Runs(Base):
             if self.world.connected:
                 _check_confirmed(account, body)
             # The official SDK cannot leave weights out: it sends an empty list (wire/alpaca.md 5.5).
-            new = _one_off(connection, body, amount) if body.weights else _subscribed(connection, body, amount)
+            if body.weights:
+                new = _one_off(self.world, connection, body, amount)
+            else:
+                new = _subscribed(connection, body, amount)
             new = self._planned(connection, body, new, now)
             run_id = queue_run(self.world, connection, new, now)
         return self.get_run(run_id)
@@ -241,9 +245,9 @@ def _options_text(body: CreateRun) -> str | None:
     return body.options.model_dump_json()
 
 
-def _one_off(connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
+def _one_off(world: World, connection: Connection, body: CreateRun, amount: Decimal | None) -> NewRun:
     targets = to_targets(body.weights or ())
-    check_assets(connection, targets.symbols)
+    check_assets(world, connection, targets.symbols)
     if live_subscription(connection, body.account_id) is not None:
         raise StateError(
             f"Account {body.account_id} has an active subscription; run it without weights, or delete the subscription."

@@ -1,0 +1,34 @@
+"""Opening a connected world: its store, its clock, its client of SnapTrade."""
+
+from pathlib import Path
+
+from driftdesk.backend.clock import Clock, SystemClock
+from driftdesk.backend.service import Service
+from driftdesk.backend.store.database import Database
+from driftdesk.client.snaptrade import SnapTradeClient
+from driftdesk.connected.reader import AT_ONCE, Patience, Reader
+from driftdesk.connected.venue import BrokerageVenue
+from driftdesk.connected.world import ConnectedWorld, NoFeed, StandInClock
+from driftdesk.market_calendar import new_york_sessions
+
+
+def open_connected(
+    path: Path, client: SnapTradeClient, *, stand_in: bool, look_only: str | None = None
+) -> tuple[Service, Reader]:
+    """The service over a SQLite file, made where it is missing, and what reads the brokerages into it.
+
+    A `stand_in` is a server of ours in SnapTrade's place: its own time counts, and it is asked as often as is useful.
+    `look_only` says in a sentence why no orders are sent, None where they are.
+    Closing the service closes neither the client nor its connections.
+    """
+    clock: Clock = StandInClock(client) if stand_in else SystemClock()
+    database = Database(f"sqlite:///{path}")
+    try:
+        sessions = new_york_sessions()
+        world = ConnectedWorld(database, clock, NoFeed(sessions), sessions)
+        reader = Reader(world, client, AT_ONCE if stand_in else Patience(), look_only=look_only)
+        world.source = reader.learn
+        return Service(world, BrokerageVenue(reader)), reader
+    except BaseException:
+        database.close()
+        raise
