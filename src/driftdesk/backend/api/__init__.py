@@ -1,5 +1,7 @@
 """The backend over HTTP: thin routers around the service, one shape of error, documentation under /docs."""
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Response
@@ -16,6 +18,7 @@ from driftdesk.backend.api import (
     prices,
     rebalancing,
     simulation,
+    snaptrade,
     trade_events,
     trading,
     websocket,
@@ -24,6 +27,8 @@ from driftdesk.backend.api.auth import Credentials
 from driftdesk.backend.api.documentation import add_documentation
 from driftdesk.backend.api.edge import Edge
 from driftdesk.backend.api.limits import RateLimits
+from driftdesk.backend.api.snaptrade.documentation import describe
+from driftdesk.backend.api.snaptrade.refusals import register as register_snaptrade
 from driftdesk.backend.api.stream import Streams
 
 if TYPE_CHECKING:
@@ -44,14 +49,22 @@ class _DocumentedApp(FastAPI):
                 "secret": {"type": "apiKey", "in": "header", "name": "APCA-API-SECRET-KEY"},
             }
             schema["security"] = [{"basic": []}, {"key": [], "secret": []}]
+            describe(schema)
         return self.openapi_schema or {}
 
 
-def create_app(service: "Service", credentials: Credentials, *, rate_limit: int | None = None) -> FastAPI:
+def create_app(
+    service: "Service",
+    credentials: Credentials,
+    *,
+    rate_limit: int | None = None,
+    wall: Callable[[], float] = time.time,
+) -> FastAPI:
     """The ASGI app that serves `service` to the holder of `credentials`; needs no lifespan.
 
-    `rate_limit`: requests a minute for each key, None to tell of a limit and refuse nothing. A server that shuts down
-    first calls `app.state.streams.close()`, or it waits for streams of events to end.
+    `rate_limit`: requests a minute for each key, None to tell of a limit and refuse nothing. `wall` gives seconds since
+    1970, for the timestamps and previews of the SnapTrade routes. A server that shuts down first calls
+    `app.state.streams.close()`, or it waits for streams of events to end.
     """
     app = _DocumentedApp(
         title="driftdesk",
@@ -63,20 +76,24 @@ def create_app(service: "Service", credentials: Credentials, *, rate_limit: int 
     )
     app.state.service = service
     app.state.credentials = credentials
+    app.state.wall = wall
 
     def is_cut() -> bool:
         cut: bool = app.state.service.take_disconnect()
         return cut
 
     app.state.streams = Streams(is_cut=is_cut)
-    app.add_middleware(Edge, credentials=credentials, limits=RateLimits(rate_limit))
+    app.add_middleware(Edge, credentials=credentials, limits=RateLimits(rate_limit), wall=wall)
     errors.register(app)
+    register_snaptrade(app)
     # Positions and activities of all accounts before accounts: their paths would be read as the id of one.
     for module in (rebalancing, activities, holdings, accounts, history, market, prices, simulation, trading):
         app.include_router(module.router)
     for module in (events, trade_events, websocket):
         app.include_router(module.router)
     for router in (orders.SEED_DOOR, orders.TRADING_DOOR, orders.BROKER_DOOR):
+        app.include_router(router)
+    for router in snaptrade.ROUTERS:
         app.include_router(router)
     add_documentation(app)
     app.add_api_route("/health", _health, summary="Whether the backend answers", tags=["health"])

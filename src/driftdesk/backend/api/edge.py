@@ -1,10 +1,12 @@
 """The outermost layer: request id, credentials, rate limit, doubled slashes, and no exception past it.
 
+What is SnapTrade's goes through a door of its own, which has another signature and another limit.
 Sources: wire/alpaca.md 0.2, 8, 14.
 """
 
 import logging
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
@@ -17,6 +19,8 @@ from driftdesk.backend.api.auth import Access, Credentials, check
 from driftdesk.backend.api.documentation import FILES, PAGE
 from driftdesk.backend.api.errors import INTERNAL_MESSAGE, error_response
 from driftdesk.backend.api.limits import Quota, RateLimits
+from driftdesk.backend.api.snaptrade.door import SnapTradeDoor, own_path
+from driftdesk.backend.api.snaptrade.refusals import failure
 
 HEALTH: Final = "/health"
 OPEN_PATHS: Final = frozenset({HEALTH, PAGE, "/openapi.json"})
@@ -30,10 +34,11 @@ _log: Final = logging.getLogger(__name__)
 class Edge:
     """ASGI middleware around the whole API."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials, limits: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, credentials: Credentials, limits: RateLimits, wall: Callable[[], float]) -> None:
         self.app = app
         self.credentials = credentials
         self.limits = limits
+        self.snaptrade = SnapTradeDoor(app, credentials, limited=limits.refuse, clock=wall)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A websocket shows its credentials in its first message (see websocket.py).
@@ -41,10 +46,12 @@ class Edge:
             await self.app(scope, receive, send)
             return
         path = _SLASHES.sub("/", scope["path"])
-        scope = {**scope, "path": path, "raw_path": _SLASHES.sub("/", scope["path"]).encode()}
+        snaptrade = own_path(path) is not None
+        # A signature covers the path as it was sent.
+        scope = {**scope, "path": path} | ({} if snaptrade else {"raw_path": path.encode()})
         request_id = str(uuid4())
-        access = self._access(scope)
-        quota = self._quota(path, access)
+        access = None if snaptrade else self._access(scope)
+        quota = None if snaptrade else self._quota(path, access)
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -58,7 +65,9 @@ class Edge:
             await send(message)
 
         try:
-            if quota is not None and quota.wait is not None:
+            if snaptrade:
+                await self.snaptrade(scope, receive, send_with_id)
+            elif quota is not None and quota.wait is not None:
                 await _too_many(quota.limit, quota.wait)(scope, receive, send_with_id)
             else:
                 await self._answer(access, scope, receive, send_with_id)
@@ -66,7 +75,8 @@ class Edge:
             _log.exception("request %s failed: %s %s", request_id, scope["method"], path)
             if started:
                 raise
-            await error_response(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_MESSAGE)(scope, receive, send_with_id)
+            failed = error_response(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_MESSAGE)
+            await (failure(INTERNAL_MESSAGE) if snaptrade else failed)(scope, receive, send_with_id)
 
     def _access(self, scope: Scope) -> Access | None:
         """What the request may do; None for what is open to everybody."""

@@ -61,6 +61,11 @@ class RateLimits:
         # One entry a key that is known here, and one for everybody else.
         self._windows: dict[str, _Window] = {}
 
+    @property
+    def refuse(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._limit is not None
+
     def take(self, holder: str) -> Quota:
         """Count one request of `holder`."""
         now = self._clock()

@@ -1,17 +1,16 @@
-"""The signature of SnapTrade's requests: who asks, when, and that nothing was changed on the way (wire/snaptrade.md 1).
+"""Who asks SnapTrade, and when: the keys, and what they add to a query (wire/snaptrade.md 1).
 
 What is signed is the text of the query exactly as it is sent, so it is built here and nowhere encoded again.
 """
 
-import hmac
-import json
-from base64 import b64encode
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
 from driftdesk.errors import InputError
+from driftdesk.wire.snaptrade.signature import sign
+
+__all__ = ["SnapTradeKeys", "SnapTradeUser", "sign", "signed_query"]
 
 _OURS: Final = ("userId=", "userSecret=", "clientId=", "timestamp=")
 
@@ -55,16 +54,3 @@ def signed_query(query: str, keys: SnapTradeKeys, timestamp: int) -> str:
     if keys.user is not None:
         parts += [f"userId={quote(keys.user.id, safe='')}", f"userSecret={quote(keys.user.secret, safe='')}"]
     return "&".join([*parts, f"clientId={quote(keys.client_id, safe='')}", f"timestamp={timestamp}"])
-
-
-def sign(consumer_key: str, path: str, query: str, body: bytes = b"") -> str:
-    """The `Signature` header for a request to `path` with the raw `query` and the JSON text `body`.
-
-    An absent body and ``{}`` are signed as null. Raises ValueError where the body is no JSON.
-    """
-    # The other side reads the body and writes it again in this way, floats included. What is sent is the body itself:
-    # its amounts are exact, and this copy of them is only compared.
-    content = (json.loads(body) if body else None) or None
-    signed = {"content": content, "path": path, "query": query}
-    text = json.dumps(signed, separators=(",", ":"), sort_keys=True)
-    return b64encode(hmac.digest(consumer_key.encode(), text.encode(), sha256)).decode()

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasChoices, AliasPath, Field
 
-from driftdesk.wire.base import Answer, WireDecimal, WireTime
+from driftdesk.wire.base import Answer, WireDecimal
+from driftdesk.wire.snaptrade.base import Number, OrderDecimal, OrderTime
 from driftdesk.wire.snaptrade.instruments import Currency, UniversalSymbol
 
 
@@ -19,6 +20,7 @@ class Brokerage(Answer):
     slug: str | None = None
     name: str | None = None
     display_name: str | None = None
+    enabled: bool | None = None
     allows_trading: bool | None = None
     maintenance_mode: bool | None = None
     is_degraded: bool | None = None
@@ -34,8 +36,8 @@ class Connection(Answer):
     name: str | None = None
     type: str | None = None
     disabled: bool = False
-    disabled_date: WireTime | None = None
-    created_date: WireTime | None = None
+    disabled_date: OrderTime | None = None
+    created_date: OrderTime | None = None
     brokerage: Brokerage | None = None
 
 
@@ -43,16 +45,18 @@ class HoldingsSync(Answer):
     """With `holdings_unavailable`, balances and positions that are empty do not mean an empty account."""
 
     initial_sync_completed: bool | None = None
-    last_successful_sync: WireTime | None = None
+    last_successful_sync: OrderTime | None = None
     holdings_unavailable: bool | None = None
 
 
 class SyncStatus(Answer):
-    """`holdings` is of the older shape, `positions` and `balances` (when they were read last) of the newer one."""
+    """`holdings` is of the older shape, `positions`, `balances` and `orders` (when they were read last) of
+    the newer one."""
 
     holdings: HoldingsSync | None = None
-    positions: WireTime | None = None
-    balances: WireTime | None = None
+    positions: OrderTime | None = None
+    balances: OrderTime | None = None
+    orders: OrderTime | None = None
 
 
 def _lower(word: str | None) -> str | None:
@@ -96,8 +100,8 @@ class Balance(Answer):
     """Cash and buying power in one currency; money-market funds are in the cash and among the positions too."""
 
     currency: Currency | None = None
-    cash: WireDecimal | None = None
-    buying_power: WireDecimal | None = None
+    cash: Number | None = None
+    buying_power: Number | None = None
 
 
 class Instrument(Answer):
@@ -122,9 +126,9 @@ class Position(Answer):
     """
 
     instrument: Instrument
-    units: WireDecimal | None = None
-    price: WireDecimal | None = None
-    cost_basis: WireDecimal | None = None
+    units: OrderDecimal | None = None
+    price: OrderDecimal | None = None
+    cost_basis: OrderDecimal | None = None
     currency: str | None = None
     cash_equivalent: bool | None = None
     tax_lots: tuple[dict[str, Any], ...] | None = None
@@ -133,7 +137,7 @@ class Position(Answer):
 class DataFreshness(Answer):
     """When the brokerage was asked."""
 
-    as_of: WireTime | None = None
+    as_of: OrderTime | None = None
 
 
 class Positions(Answer):
@@ -145,8 +149,8 @@ class Quote(Answer):
     """Prices of one security in its listing's currency, sizes in shares."""
 
     symbol: UniversalSymbol
-    last_trade_price: WireDecimal | None = None
-    bid_price: WireDecimal | None = None
-    ask_price: WireDecimal | None = None
-    bid_size: WireDecimal | None = None
-    ask_size: WireDecimal | None = None
+    last_trade_price: Number | None = None
+    bid_price: Number | None = None
+    ask_price: Number | None = None
+    bid_size: Number | None = None
+    ask_size: Number | None = None

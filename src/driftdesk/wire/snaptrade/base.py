@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
+from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo, WithJsonSchema
 
 from driftdesk.money import format_decimal
 from driftdesk.wire.base import Answer, WireDecimal, WireTime
@@ -30,14 +30,24 @@ def _spell(amount: Decimal, info: SerializationInfo) -> Decimal | str:
     return amount if dialect is Dialect.SEED else format_decimal(amount)
 
 
+def _unchanged(amount: Decimal) -> Decimal:
+    return amount
+
+
 def _write_time(value: datetime) -> str:
     whole = value.microsecond % _MICROSECONDS_IN_A_MILLISECOND == 0
     text = value.astimezone(UTC).isoformat(timespec="milliseconds" if whole else "microseconds")
     return text.replace("+00:00", "Z")
 
 
-# An amount of an order: it leaves in the dialect that `emit` is given.
-OrderDecimal = Annotated[WireDecimal, PlainSerializer(_spell)]
+# An amount that leaves in the dialect that `emit` is given: those of orders and of what is held.
+OrderDecimal = Annotated[
+    WireDecimal,
+    PlainSerializer(_spell),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}, mode="serialization"),
+]
+# An amount that leaves as a JSON number in both dialects.
+Number = Annotated[WireDecimal, PlainSerializer(_unchanged), WithJsonSchema({"type": "number"}, mode="serialization")]
 # An instant with three decimals of a second, as in the seed's sample; six where they are needed.
 OrderTime = Annotated[WireTime, PlainSerializer(_write_time)]
 
@@ -50,7 +60,7 @@ class Record(Answer):
 
 def emit(message: BaseModel, dialect: Dialect = Dialect.CURRENT) -> str:
     """`message` as JSON text in `dialect`, with the fields that it was given and no others."""
-    return write_json(message.model_dump(exclude_unset=True, context={"dialect": dialect}))
+    return write_json(message.model_dump(exclude_unset=True, by_alias=True, context={"dialect": dialect}))
 
 
 def write_json(value: Any) -> str:

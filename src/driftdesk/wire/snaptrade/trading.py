@@ -3,7 +3,7 @@
 from typing import Any
 
 from driftdesk.wire.base import Answer, Message, WireDecimal, WireTime
-from driftdesk.wire.snaptrade.base import write_json
+from driftdesk.wire.snaptrade.base import Number, write_json
 from driftdesk.wire.snaptrade.instruments import Currency
 
 
@@ -40,16 +40,45 @@ class PlaceChecked(Message):
     wait_to_confirm: bool = True
 
 
+class ReplaceOrder(Message):
+    """The body that replaces an order by one with these terms; `units` counts what has been filled already."""
+
+    brokerage_order_id: str
+    action: str
+    order_type: str
+    time_in_force: str
+    units: WireDecimal | None = None
+    price: WireDecimal | None = None
+    stop: WireDecimal | None = None
+    symbol: str | None = None
+
+
+class SymbolQuery(Message):
+    """The body of a search; `substring` is part of a ticker or of a name."""
+
+    substring: str = ""
+
+
+class TradeSymbol(Answer):
+    """What a previewed order is in."""
+
+    universal_symbol_id: str | None = None
+    symbol: str | None = None
+    description: str | None = None
+    currency: Currency | None = None
+
+
 class Trade(Answer):
     """A previewed order under an id that can be placed for five minutes; `account` is the account's id."""
 
     id: str
     account: str
+    symbol: TradeSymbol | None = None
     action: str | None = None
     order_type: str | None = None
     time_in_force: str | None = None
-    units: WireDecimal | None = None
-    price: WireDecimal | None = None
+    units: Number | None = None
+    price: Number | None = None
 
 
 class TradeImpact(Answer):
@@ -57,14 +86,15 @@ class TradeImpact(Answer):
 
     account: str | None = None
     currency: str | None = None
-    remaining_cash: WireDecimal | None = None
-    estimated_commission: WireDecimal | None = None
-    forex_fees: WireDecimal | None = None
+    remaining_cash: Number | None = None
+    estimated_commission: Number | None = None
+    forex_fees: Number | None = None
 
 
 class RemainingBalance(Answer):
+    account: dict[str, Any] | None = None
     currency: Currency | None = None
-    cash: WireDecimal | None = None
+    cash: Number | None = None
 
 
 class Impact(Answer):
