@@ -33,6 +33,8 @@ def consequence(proposal: Proposal) -> str:
     count = len(proposal.accounts)
     if not count:
         return "No account follows this portfolio, so saving it trades nothing."
+    if state.desk().by_hand:
+        return f"Nothing is traded by saving it: {count_of(count, 'account')} would be measured against it from now on."
     those = "the account that follows it" if count == 1 else f"all {count} accounts that follow it"
     if proposal.weights_changed:
         begin = f"Changed weights make {those} due at the next opportunity"
@@ -81,10 +83,12 @@ def _subscribe() -> None:
     at = list(free).index(chosen) if chosen in free else 0
     label = st.selectbox("Account", list(free), at, key=f"subscribe_{it.key}", disabled=it.writing)
     view = free[str(label)]
+    by_hand = state.desk().by_hand
     with state.sentences():
         preview = state.desk().preview(view.account.id, model=state.desk_model(it.portfolio))
+        begin = "Nothing is sent before you confirm it" if by_hand else "Subscribing queues a run at once"
         said = (
-            f"Subscribing queues a run at once. As of now it would send {count_of(len(preview.plan.orders), 'order')}: "
+            f"{begin}. As of now a rebalance would send {count_of(len(preview.plan.orders), 'order')}: "
             f"{money(preview.sells_total)} of sells and {money(preview.buys_total)} of buys, a turnover of "
             f"{percent(preview.turnover)}."
         )
@@ -94,7 +98,7 @@ def _subscribe() -> None:
     if state.desk().estimates:
         # Only the real API asks whose decision the trades are; ours takes none.
         marker = st.selectbox("Trades are", MARKERS, key=f"marker_{it.key}", disabled=it.writing)
-    check = f"{state.plain(str(label))} shall be rebalanced to this portfolio"
+    check = f"{state.plain(str(label))} shall {'follow' if by_hand else 'be rebalanced to'} this portfolio"
     _footer("Subscribe", ":material/link:", check, view, marker)
 
 
@@ -145,7 +149,7 @@ def _footer(
     else:
         what, expected = "the name of the portfolio", (it.portfolio or it.draft).name
     checked = check is None or st.checkbox(check, key=f"checked_{it.key}_{about}", disabled=it.writing)
-    typed = confirmation.typed(what, expected, f"typed_{it.key}_{about}", disabled=it.writing)
+    typed = confirmation.typed(what, expected, f"typed_{it.key}_{about}", stakes="plan", disabled=it.writing)
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Back", key="write_back", on_click=portfolio_state.close_write, disabled=it.writing)
         st.button(

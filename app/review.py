@@ -25,6 +25,7 @@ from driftdesk.figures import count_of, money, new_york, percent
 AMOUNT_HELP = "Write 1234.50 or 1,234.50: a point before the decimals, a comma only between thousands."
 RUN_TYPES = {"Full rebalance": RunType.FULL_REBALANCE, "Invest cash": RunType.INVEST_CASH}
 SCOPES = {"All to target": False, "Breached only": True}
+DESTINATIONS = {Mode.LIVE: "LIVE", Mode.CONNECTED: "brokerage's"}
 TOWARD = {"Target": Toward.TARGET, "Half way": Toward.HALFWAY, "Band edge": Toward.EDGE}
 
 
@@ -167,6 +168,8 @@ def _symbol_lists(view: AccountView, model: Any) -> tuple[list[str], list[str], 
 
 def obstacle(view: AccountView, choice: Choice) -> str | None:
     """Why this preview cannot become a run, in one sentence; None when it can."""
+    if view.account.refusal:
+        return f"{view.account.refusal} This preview can be downloaded."
     if choice.what_if:
         return (
             f"These are not the weights of {view.portfolio.name}, which the account follows: a run always uses the "
@@ -198,7 +201,7 @@ def confirm(preview: Preview, view: AccountView) -> None:
     orders = preview.plan.orders
     st.markdown(
         f"**{count_of(len(orders), 'order')}** for **{state.plain(state.label_of(view))}** "
-        f"go to the **{'LIVE' if mode is Mode.LIVE else mode.value}** account."
+        f"go to the **{DESTINATIONS.get(mode, mode.value)}** account."
     )
     st.table(
         {

@@ -15,6 +15,7 @@ BADGES = {
     Mode.SANDBOX: ("Sandbox", ":material/deployed_code:", "violet"),
     Mode.REMOTE: ("Remote", ":material/lan:", "gray"),
     Mode.LIVE: ("LIVE", ":material/bolt:", "orange"),
+    Mode.CONNECTED: ("Brokerages", ":material/account_balance:", "violet"),
 }
 READ_AGAIN = "The book of all accounts is kept for five minutes; the chosen account is read anew on every page."
 
@@ -40,6 +41,8 @@ def show(title: str) -> None:
             )
         clock = state.desk().clock()
         label, icon, colour = BADGES[state.desk().mode]
+        if state.desk().mode is Mode.CONNECTED and state.desk().asks_for("orders"):
+            label, colour = "REAL MONEY", "orange"
         with st.container(horizontal=True, gap="small"):
             st.badge(label, icon=icon, color=colour, help=state.desk().label)
             market, explained = market_state(clock)

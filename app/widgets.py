@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import state
 import streamlit as st
 
-from driftdesk import Preview
+from driftdesk import AccountView, Preview, accuracy
 from driftdesk.figures import (
     CHART_CONFIG,
     Attention,
@@ -175,7 +175,7 @@ def estimate_note() -> None:
 
 
 def preview_metrics(preview: Preview) -> None:
-    """What the orders come to."""
+    """What the orders come to; accuracy is the share of equity that is where the targets want it."""
     orders, equity = preview.plan.orders, preview.before.equity
     share = percent(preview.cash_after / equity) if equity else ""
     metrics(
@@ -186,8 +186,9 @@ def preview_metrics(preview: Preview) -> None:
             ("Cash after", money(preview.cash_after), f"{share} of equity", "gray"),
             ("Turnover", percent(preview.turnover), "one way", "gray"),
             ("Estimated cost", money(preview.estimated_cost), _cost(preview), "gray"),
+            ("Outside band after", str(len(preview.after.breached)), f"{len(preview.before.breached)} now", "gray"),
+            ("Accuracy after", percent(accuracy(preview.after)), f"{percent(accuracy(preview.before))} now", "gray"),
         ],
-        across=3,
     )
 
 
@@ -232,12 +233,20 @@ def _cost(preview: Preview) -> str:
     return f"{preview.estimated_cost / traded * 10_000:.1f} bp of trades"
 
 
-def decision(made: Any) -> None:
-    """What the next evaluation would decide, and why, in the decision's own words."""
+def decision(made: Any) -> datetime:
+    """What the next evaluation would decide, and why, in the decision's own words; when that is."""
     label, icon, colour = OUTCOMES[str(made.outcome)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(label, icon=icon, color=colour)
         st.markdown(state.plain(made.summary))
+    at: datetime = made.at
+    return at
+
+
+def notes(view: AccountView) -> None:
+    """What a person should know of an account at a brokerage before trading in it."""
+    for text in dict.fromkeys((*view.account.notes, *([view.account.refusal] if view.account.refusal else []))):
+        st.warning(state.plain(text), icon=":material/account_balance:")
 
 
 def state_colour(status: str) -> str:

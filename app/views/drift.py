@@ -12,6 +12,7 @@ from driftdesk.figures import (
 )
 
 view = state.account()
+widgets.notes(view)
 chosen = state.chosen_portfolio(state.COMPARE)
 other = chosen is not None and (view.portfolio is None or chosen.id != view.portfolio.id)
 if view.problem and not other:
@@ -31,14 +32,16 @@ widgets.estimate_note()
 if other:
     st.info(f"Measured against {state.plain(chosen.name)}, which this account does not follow.")
 else:
-    decision = state.desk().decide(view)
     with st.container(border=True):
-        widgets.decision(decision)
+        at = None if state.desk().by_hand else widgets.decision(state.desk().decide(view))
         held = view.subscription.waiting.held if view.subscription and view.subscription.waiting else None
         if held:
             st.button("Resume automatic runs", icon=":material/play_arrow:", on_click=state.resume, args=(view,))
         with st.container(horizontal=True, gap="large"):
-            widgets.moment(decision.at, "Next evaluation ")
+            if at is None:
+                st.caption(state.desk().missing("decisions"))
+            else:
+                widgets.moment(at, "Next evaluation ")
             if rebalanced is not None:
                 widgets.moment(rebalanced, "Last full rebalance ")
 

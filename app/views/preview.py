@@ -19,6 +19,7 @@ from driftdesk.figures import (
 if state.review().following:
     review.follow()
 view = state.account()
+widgets.notes(view)
 choice = review.controls(view)
 preview = state.desk().preview(
     view.account.id,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from driftdesk.connect import connect, connect_from_environment
     from driftdesk.desk import AccountView, Desk, Mode
+    from driftdesk.engine.measures import accuracy
     from driftdesk.engine.plan import MIN_NOTIONAL, Options, RunType, Toward
     from driftdesk.engine.preview import Preview
     from driftdesk.errors import BackendError, DataError, DriftdeskError, InputError, NotFound, PreviewMoved, StateError
@@ -57,6 +58,7 @@ __all__ = [
     "Toward",
     "TypedPortfolio",
     "WhatIf",
+    "accuracy",
     "connect",
     "connect_from_environment",
     "draft_of",
@@ -81,6 +83,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "connect": ("connect", "connect_from_environment"),
     "desk": ("AccountView", "Desk", "Mode"),
+    "engine.measures": ("accuracy",),
     "engine.plan": ("MIN_NOTIONAL", "Options", "RunType", "Toward"),
     "engine.preview": ("Preview",),
     "errors": (

@@ -108,9 +108,14 @@ class Desk:
         """The sentence that belongs beside every preview and chart of an estimate; None where previews are exact."""
         return ESTIMATE if self.estimates else None
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether nothing is traded unless a person asks for it, as at brokerages (rules.md 9)."""
+        return self.mode is Mode.CONNECTED
+
     def missing(self, surface: str) -> str | None:
         """Why this backend has nothing to show for ``decisions`` or ``held``, in a sentence; None where it has."""
-        if self.mode is Mode.CONNECTED:
+        if self.by_hand:
             return _BY_HAND.get(surface)
         return _LACKING.get(surface) if self.estimates else None
 

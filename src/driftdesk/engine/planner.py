@@ -54,6 +54,7 @@ __all__ = [
     "RunType",
     "SkippedOrder",
     "Toward",
+    "cap_buys",
     "check_request",
     "plan_orders",
     "trim_buys",
@@ -149,6 +150,19 @@ def trim_buys(
     kept = tuple(order for order in trimmed if order.notional >= max(min_notional, CENT))
     skipped = tuple(_skip(order, min_notional) for order in trimmed if order not in kept)
     return kept, skipped
+
+
+def cap_buys(plan: Plan, confirmed: Iterable[PlannedOrder]) -> Plan:
+    """`plan` with no buy larger than the one of the same symbol in `confirmed`: one confirmation covers buys up to its
+    amounts (rules.md 9). A buy that is not among them stays as it is."""
+    most = {order.symbol: order.notional for order in confirmed if order.side is Side.BUY}
+    capped = tuple(
+        _trim(order, most[order.symbol])
+        if order.side is Side.BUY and order.notional > most.get(order.symbol, order.notional)
+        else order
+        for order in plan.orders
+    )
+    return replace(plan, orders=capped)
 
 
 @exact

@@ -20,7 +20,7 @@ from driftdesk.backend.runs.states import ENDED_LINES, LineState, Phase
 from driftdesk.backend.store.tables import runs
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market, World
-from driftdesk.engine.planner import Plan, SkippedOrder, plan_orders, spendable_now, trim_buys
+from driftdesk.engine.planner import Plan, SkippedOrder, cap_buys, plan_orders, spendable_now, trim_buys
 from driftdesk.engine.preview import compare_plans, preview_hash
 from driftdesk.engine.schedule import Session
 from driftdesk.engine.snapshot import AccountId, Side
@@ -148,6 +148,8 @@ class Stepper:
             for change in changes
         )
         if all(change.allowed for change in changes):
+            if self.world.connected:
+                plan = cap_buys(plan, previewed)
             return plan, f"Prices or holdings moved since the preview: {told}." if told else "", cash
         return None, f"The orders moved too far from the preview ({told}); preview again and create a new run.", cash
 
