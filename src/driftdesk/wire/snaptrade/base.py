@@ -60,7 +60,7 @@ class Record(Answer):
 
 def emit(message: BaseModel, dialect: Dialect = Dialect.CURRENT) -> str:
     """`message` as JSON text in `dialect`, with the fields that it was given and no others."""
-    return write_json(message.model_dump(exclude_unset=True, by_alias=True, context={"dialect": dialect}))
+    return write_json(message.model_dump(exclude_unset=True, context={"dialect": dialect}))
 
 
 def write_json(value: Any) -> str:

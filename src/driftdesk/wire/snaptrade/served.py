@@ -6,8 +6,6 @@ the body of an error (wire/snaptrade.md 4, 6). Amounts in USD per account, per s
 
 from typing import Final
 
-from pydantic import Field
-
 from driftdesk.wire.base import Answer, Message
 from driftdesk.wire.snaptrade.accounts import DataFreshness, SyncStatus
 from driftdesk.wire.snaptrade.base import Number, OrderDecimal, OrderTime
@@ -147,20 +145,20 @@ class Confirmation(Answer):
 
 
 class RegisterUser(Message):
-    user_id: str = Field(alias="userId", min_length=1, max_length=100)
+    userId: str
 
 
 class UserAndSecret(Message):
     """What a registration answers, and the body that asks for a new secret."""
 
-    user_id: str = Field(alias="userId")
-    user_secret: str = Field(alias="userSecret")
+    userId: str
+    userSecret: str
 
 
 class DeletedUser(Answer):
     status: str
     detail: str
-    user_id: str = Field(alias="userId")
+    userId: str
 
 
 class ConnectionSetting(Message):

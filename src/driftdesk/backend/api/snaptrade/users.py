@@ -23,7 +23,7 @@ simulation = APIRouter(
 
 @router.post("/registerUser", summary="Register a user", response_model=UserAndSecret)
 async def register_user(request: Request, body: RegisterUser) -> Response:
-    return answer(service_of(request).snaptrade.register_user(body.user_id))
+    return answer(service_of(request).snaptrade.register_user(body.userId))
 
 
 @router.get("/listUsers", summary="List users", response_model=list[str])

@@ -50,12 +50,12 @@ class Users(Connections):
     def reset_secret(self, user: UserAndSecret) -> UserAndSecret:
         """A new random secret in place of the one given; NotFound where user and secret do not belong together."""
         with self._world.database.write() as connection:
-            if not self.knows_user(user.user_id, user.user_secret):
+            if not self.knows_user(user.userId, user.userSecret):
                 raise NotFound("There is no user with that userId and userSecret.")
             secret = str(uuid4())
-            of_user = snaptrade_users.c.user_id == user.user_id
+            of_user = snaptrade_users.c.user_id == user.userId
             connection.execute(update(snaptrade_users).where(of_user).values(secret=secret))
-        return UserAndSecret(userId=user.user_id, userSecret=secret)
+        return UserAndSecret(userId=user.userId, userSecret=secret)
 
     def knows_user(self, user_id: str, secret: str) -> bool:
         """Whether that user has that secret, compared in constant time."""
