@@ -4,8 +4,8 @@ Asked through the client over every transport, on Monday 3 March 2025 at 10:00 i
 one account, with 10,000.00 USD and 40 SPY.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from driftdesk.client import Client, ClientKeys
-from driftdesk.errors import BackendError, BackendNotFound, Rejected, Unavailable
+from driftdesk.errors import BackendError, BackendNotFound, DataError, Rejected, Unavailable
 from driftdesk.wire.base import NIL_UUID
 from driftdesk.wire.errors import ErrorBody
 from driftdesk.wire.orders import CreateOrder, Order, ReplaceOrder
@@ -92,6 +92,77 @@ def test_orders_are_listed_and_filtered(desk: Desk) -> None:
         desk.names(symbols=["TLT", "GLD"]),
         desk.names(side="sell"),
     ]
+
+
+class Listed:
+    """A backend that lists open orders as documented, 500 at most; `at` gives their seconds behind ten o'clock."""
+
+    def __init__(self, *at: int) -> None:
+        self.at = at
+        self.asked = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        query = request.url.params
+        begin, end = (_seconds(query.get(name), default) for name, default in (("after", -1e9), ("until", 1e9)))
+        found = [number for number, at in enumerate(self.at) if begin < at < end]
+        found.sort(key=lambda number: (self.at[number], number), reverse=query["direction"] == "desc")
+        return httpx.Response(200, json=[self._order(number) for number in found[: int(query["limit"])]])
+
+    def _order(self, number: int) -> dict[str, str]:
+        time = (TEN + timedelta(seconds=self.at[number])).isoformat()
+        return {
+            "id": str(number),
+            "client_order_id": "x",
+            "symbol": "SPY",
+            "side": "buy",
+            "status": "new",
+        } | dict.fromkeys(("created_at", "submitted_at"), time)
+
+
+def _seconds(text: str | None, default: float) -> float:
+    return default if text is None else (datetime.fromisoformat(text) - TEN).total_seconds()
+
+
+@pytest.mark.parametrize("direction", ["desc", "asc"])
+@pytest.mark.parametrize(
+    ("at", "requests"),
+    [
+        pytest.param((), 1, id="none"),
+        pytest.param(range(499), 1, id="less than an answer holds"),
+        pytest.param(range(500), 3, id="as many as an answer holds"),
+        pytest.param(range(1700), 5, id="each at its own instant"),
+        pytest.param([0] * 400 + [1] * 400 + [2] * 400, 4, id="an answer ends within an instant"),
+        pytest.param([0] * 20 + [1] * 900 + [2] * 20, 5, id="one instant fills an answer"),
+    ],
+)
+def test_every_open_order_is_listed(at: Sequence[int], requests: int, direction: str) -> None:
+    """However many there are: each once, in the order asked for."""
+    backend = Listed(*at)
+    with Client("http://desk", ClientKeys("k", "s"), httpx.MockTransport(backend)) as client:
+        found = [int(order.id) for order in client.orders.list("a", direction=direction)]
+    assert list(range(len(at))) == (found if direction == "asc" else found[::-1])
+    assert requests == backend.asked
+
+
+def test_a_limit_is_one_request() -> None:
+    """And so is a list of what has ended: the newest 500."""
+    backend = Listed(*range(900))
+    with Client("http://desk", ClientKeys("k", "s"), httpx.MockTransport(backend)) as client:
+        assert [300, 500, 500] == [
+            len(client.orders.list("a", **filters))
+            for filters in ({"limit": 300}, {"limit": 500}, {"status": "closed"})
+        ]
+    assert 3 == backend.asked
+
+
+def test_more_orders_of_one_instant_than_can_be_told() -> None:
+    """Said instead of left out: the API has no way to ask for those in between."""
+    with (
+        Client("http://desk", ClientKeys("k", "s"), httpx.MockTransport(Listed(*[0] * 1001))) as client,
+        pytest.raises(DataError, match="Account a has 1000 or more open orders of one instant, 2025-03-03T15:00:00Z"),
+    ):
+        client.orders.list("a")
 
 
 def test_an_order_is_replaced_and_canceled(desk: Desk) -> None:

@@ -51,7 +51,7 @@ class TradeEvents:
         return Reading(self._transport, self._waiting, TRADES, place, since).events(until, follow=follow)
 
     def watch_orders(self, account_id: str) -> Iterator[Order]:
-        """The open orders of an account as they stand (the newest 500), then every state that one of its orders takes.
+        """The open orders of an account as they stand, then every state that one of its orders takes.
 
         Each state comes once and none is older than the one before it, whatever happens to the connection; a state that
         the backend itself no longer tells is passed over for the one after it. Ends when the client is closed; raises
@@ -119,7 +119,8 @@ class _Watch:
             yield from self._told(update.order)
 
     def _listed(self) -> list[Order]:
-        """The account's orders as they stand: the newest, and each that was open when it was last seen."""
+        """The account's orders as they stand: all that are open, those that ended last, and each that was open when it
+        was last seen."""
         closed = self._orders.list(self._account, status="closed")
         listed = {order.id: order for order in (*closed, *self._orders.list(self._account))}
         for order_id, known in self._known.items():

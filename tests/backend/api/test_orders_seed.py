@@ -11,6 +11,7 @@ import pytest
 from seed_world import World, at
 
 from driftdesk.backend.api.auth import Access, Credentials, account_of_key, check
+from driftdesk.backend.store.tables import accounts
 from driftdesk.wire.simulation import Advance
 
 ORDERS = "/v1/orders"
@@ -253,6 +254,14 @@ def test_buying_power_or_shares_are_not_sufficient(desk: World, body: dict[str, 
     """403 Forbidden."""
     code, message = refusal(desk, body, 403)
     assert (40_310_000, sentence) == (code, message[: len(sentence)])
+
+
+def test_an_account_that_is_not_authorized_for_trading(desk: World) -> None:
+    """422 with how the account stands; what it asks for could be paid."""
+    with desk.service.world.database.write() as connection:
+        connection.execute(accounts.update().values(status="INACTIVE"))
+    _, message = refusal(desk, order())
+    assert message.endswith(" is INACTIVE; only an active one can trade.")
 
 
 def test_a_refusal_tells_the_figures(desk: World) -> None:

@@ -102,11 +102,15 @@ class _Session:
             await self._say("authorization", {"status": "unauthorized", "action": "authenticate"})
             return
         try:
-            self._account = self._service.account_of_key(account_of_key(headers, credentials))
+            account = self._service.account_of_key(account_of_key(headers, credentials))
         except NotFound as problem:
             refused = {"status": "unauthorized", "action": "authenticate", "message": str(problem)}
             await self._say("authorization", refused)
             return
+        if account != self._account:
+            # What was listened to was the other account's.
+            self._stop_listening()
+        self._account = account
         await self._say("authorization", {"status": "authorized", "action": "authenticate"})
 
     async def _listen(self, names: Sequence[object]) -> None:
@@ -122,7 +126,11 @@ class _Session:
         if wanted and self._listening is None:
             self._listening = anyio.CancelScope()
             self._group.start_soon(self._tell, source, self._listening)
-        elif not wanted and self._listening is not None:
+        elif not wanted:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
             self._listening.cancel()
             self._listening = None
 
@@ -151,8 +159,7 @@ class _Session:
 
     async def _fail(self, reason: str, code: int) -> None:
         """End a conversation that cannot go on."""
-        if self._listening is not None:
-            self._listening.cancel()
+        self._stop_listening()
         await self._close(reason, code)
         self._group.cancel_scope.cancel()
 

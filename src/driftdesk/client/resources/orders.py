@@ -1,14 +1,14 @@
 """Orders of any account: list, place, replace, cancel, history (wire/alpaca.md 11.4, the broker's door)."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import uuid4
 
 from driftdesk.client.resources.paging import segment
 from driftdesk.client.transport import QueryValue, Transport
-from driftdesk.errors import BackendError, BackendNotFound, Unavailable
+from driftdesk.errors import BackendError, BackendNotFound, DataError, Unavailable
 from driftdesk.wire.base import write_time
 from driftdesk.wire.orders import (
     CanceledOrder,
@@ -19,7 +19,10 @@ from driftdesk.wire.orders import (
     ReplaceOrder,
 )
 
+# What one answer holds at most.
 _MOST: Final = 500
+# A time is told to the microsecond; `after` and `until` exclude the instant that they name.
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class Orders:
@@ -38,19 +41,60 @@ class Orders:
         direction: str = "desc",
         symbols: Iterable[str] = (),
         side: str | None = None,
-        limit: int = _MOST,
+        limit: int | None = None,
     ) -> tuple[Order, ...]:
-        """Orders that are `open`, `closed` or `all`, by submission time; `after` and `until` are exclusive."""
+        """Orders that are `open`, `closed` or `all`, by submission time; `after` and `until` are exclusive.
+
+        Without a `limit` (1 to 500) every open order, over as many requests as it takes, because plans and cancels are
+        made from them; of `closed` and `all`, which only grow, the first 500. Raises DataError where so many are open
+        since one instant that the API cannot tell them all.
+        """
         query: dict[str, QueryValue] = {
             "status": status,
-            "limit": limit,
+            "limit": _MOST if limit is None else limit,
             "direction": direction,
             "after": None if after is None else write_time(after),
             "until": None if until is None else write_time(until),
             "symbols": ",".join(symbols) or None,
             "side": side,
         }
+        page = self._page(account_id, query)
+        if limit is not None or status != "open" or len(page) < _MOST:
+            return page
+        newest_first = self._every(account_id, {**query, "direction": "desc"})
+        return newest_first if direction == "desc" else newest_first[::-1]
+
+    def _page(self, account_id: str, query: Mapping[str, QueryValue]) -> tuple[Order, ...]:
         return self._transport.get(tuple[Order, ...], _orders(account_id), query)
+
+    def _every(self, account_id: str, query: Mapping[str, QueryValue]) -> tuple[Order, ...]:
+        """Every order that `query` asks for, newest first."""
+        found: dict[str, Order] = {}
+        page = self._page(account_id, query)
+        while len(page) == _MOST and any(order.id not in found for order in page):
+            found |= {order.id: order for order in page}
+            # The oldest instant is asked for once more: the page may have ended in the middle of it.
+            oldest = _submitted(page[-1])
+            until = oldest + _INSTANT
+            if _submitted(page[0]) == oldest:
+                found |= self._rest_of_instant(account_id, query, page)
+                until = oldest
+            page = self._page(account_id, {**query, "until": write_time(until)})
+        return tuple((found | {order.id: order for order in page}).values())
+
+    def _rest_of_instant(
+        self, account_id: str, query: Mapping[str, QueryValue], newest: tuple[Order, ...]
+    ) -> dict[str, Order]:
+        """Where orders of one instant fill a page, `newest`: those of it that came first, by id, newest first."""
+        instant = _submitted(newest[0])
+        around = {"after": write_time(instant - _INSTANT), "until": write_time(instant + _INSTANT)}
+        oldest = self._page(account_id, {**query, **around, "direction": "asc"})
+        if len(oldest) == _MOST and not {order.id for order in newest} & {order.id for order in oldest}:
+            raise DataError(
+                f"Account {account_id} has {2 * _MOST} or more open orders of one instant, {write_time(instant)}: more "
+                "than can be listed. Cancel some first, or all of them at once."
+            )
+        return {order.id: order for order in reversed(oldest)}
 
     def get(self, account_id: str, order_id: str) -> Order:
         """One order; BackendNotFound where the account has none of that id."""
@@ -124,6 +168,10 @@ class Orders:
     def history(self, account_id: str, order_id: str) -> OrderHistory:
         """One order and everything that happened to it, oldest first (ours)."""
         return self._transport.get(OrderHistory, f"{_orders(account_id)}/{segment(order_id)}/history")
+
+
+def _submitted(order: Order) -> datetime:
+    return order.submitted_at or order.created_at
 
 
 def _orders(account_id: str) -> str:
