@@ -21,7 +21,6 @@ from driftdesk.figures import (
     fills_figure,
     fills_table,
     money,
-    percent,
     previewed_alt,
     previewed_table,
     refused_table,
@@ -29,6 +28,7 @@ from driftdesk.figures import (
     run_reason,
     run_slippage,
     run_traded,
+    runs_table,
     signed_bps,
     slippage_alt,
     slippage_figure,
@@ -42,6 +42,8 @@ from driftdesk.figures import (
 
 POLL = "2s"
 MINUTE = timedelta(minutes=1)
+# How a planned line stands that has no order, while its run is open and afterwards.
+UNSENT = ("Planned", "Not sent")
 SECTIONS = ("Fills", "Over time", "Slippage", "Not traded", "Drift now", "Steps")
 CURVE_LEGEND = widgets.legend(":orange[▼] sold so far", ":blue[▲] bought so far", "┄ planned")
 SLIPPAGE_LEGEND = widgets.legend(":orange[▼] sell", ":blue[▲] buy", ":gray[—] average so far, weighted by value")
@@ -102,8 +104,9 @@ def _previewed(run: Any, previewed: Any) -> None:
 def _metrics(run: Any) -> None:
     fills = fills_table(run)
     done = int((fills["State"] == "Filled").sum())
-    planned = sum(fills["Planned notional"].dropna(), Decimal(0))
-    traded, slippage = run_traded(run), run_slippage(run)
+    # Out of the history's own row: a run says one thing in both places.
+    [of_sent] = runs_table([run], {})["Filled %"]
+    slippage = run_slippage(run)
     left = len(unfinished(run))
     widgets.metrics(
         [
@@ -115,8 +118,8 @@ def _metrics(run: Any) -> None:
             ),
             (
                 "Traded",
-                money(traded, cents=False),
-                f"{percent(traded / planned, 0)} of {money(planned, cents=False)}" if planned else "",
+                money(run_traded(run), cents=False),
+                "nothing sent yet" if of_sent is None else f"{of_sent:.0f}% of what was sent",
                 "gray",
             ),
             (
@@ -128,6 +131,11 @@ def _metrics(run: Any) -> None:
         ],
         across=3,
     )
+    unsent = fills[fills["State"].isin(UNSENT)]
+    if len(unsent):
+        rest = f"for {money(sum(unsent['Planned notional'], Decimal(0)))}"
+        when = "Not sent yet" if run.is_open else "Never sent"
+        st.caption(state.plain(f"{when}: {count_of(len(unsent), 'planned order')} {rest}."))
 
 
 def _sections(run: Any) -> None:

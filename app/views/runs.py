@@ -27,6 +27,6 @@ with st.container(border=True):
 frame = runs_table(runs, names)
 ids = [run.id for run in runs]
 key = widgets.selection_key("runs", ids)
-st.caption(f"{state.plain(runs_alt(runs))} Select a row to see its steps and fills.")
+st.caption(f"{state.plain(runs_alt(runs))} Filled % is of what was sent. Select a row to see its steps and fills.")
 widgets.table(frame, runs_alt(runs), key=key, on_select=lambda: state.select_run(key, ids), selection_mode="single-row")
 widgets.download(frame, "runs", key="download_runs")

@@ -102,6 +102,17 @@ def test_a_partial_run_shows_why_and_what_a_new_run_would_send(pages: Pages, par
     assert rows.loc["NVDA", "Notional now"] < rows.loc["NVDA", "Planned notional"]
 
 
+def test_a_run_says_the_same_in_the_history_and_in_its_detail(pages: Pages, partial: Any) -> None:
+    """Sent and filled in part, 48%; what was planned and never sent stands beside it, with its value."""
+    app = pages("runs", run=partial.id)
+    row = history(app).set_index("Run").loc[partial.id] if "Run" in history(app) else history(app).iloc[0]
+    assert [f"{row['Filled %']:.0f}% of what was sent"] == [
+        metric.delta for metric in app.metric if metric.label == "Traded"
+    ]
+    unsent = [line.notional for line in partial.plan if line.symbol in ("AAPL", "GOOG")]
+    assert f"Never sent\\: 2 planned orders for \\${sum(unsent):,.2f}." in [caption.value for caption in app.caption]
+
+
 def test_the_retry_plan_leads_to_the_preview_of_its_orders(pages: Pages, partial: Any) -> None:
     """Another account and other choices were open before: the preview shows the four orders, ready to be reviewed."""
     app = pages("preview", account="Koa")

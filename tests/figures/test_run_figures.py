@@ -212,13 +212,37 @@ def test_the_words_of_the_fills() -> None:
 
 
 def test_a_row_of_the_history() -> None:
-    """148 of 300 planned dollars are filled; the time is New York's; the account has its name."""
+    """148 of 300 dollars sent are filled; the time is New York's; the account has its name."""
     [row] = runs_table([DONE], {"acct": "Alder"}).to_dict("records")
     assert ("Completed success", "Alder", "System", 3, Decimal("49.33"), 1, 1, Decimal(148)) == tuple(
         row[name]
         for name in ("State", "Account", "Initiated from", "Orders", "Filled %", "Skipped", "Failed", "Traded")
     )
     assert row["Created"].isoformat() == "2026-11-20T15:30:00-05:00"
+
+
+@pytest.mark.parametrize(
+    ("expected", "orders", "failed"),
+    [
+        pytest.param(None, (), (), id="nothing sent"),
+        pytest.param("49.00", (order(2, "TLT", "buy", "1", "49"),), (), id="of its notional"),
+        pytest.param(
+            "25.00", (order(2, "TLT", "buy", "1", "49", notional=None, qty="4"),), (), id="of a quantity, in shares"
+        ),
+        pytest.param(
+            "49.50",
+            (order(1, "SPY", "sell", "1", "99"),),
+            (order(3, "GLD", "buy", "0", "", status="rejected"),),
+            id="a rejected one was sent",
+        ),
+    ],
+)
+def test_filled_is_of_what_was_sent(expected: str | None, orders: tuple[Order, ...], failed: tuple[Order, ...]) -> None:
+    """With the plan of three lines in the answer or without it: a list has none."""
+    sent = DONE.model_copy(update={"orders": orders, "failed_orders": failed})
+    for seen in (sent, sent.model_copy(update={"plan": ()})):
+        [found] = runs_table([seen], {})["Filled %"]
+        assert expected == (None if found is None else str(found))
 
 
 def test_the_history_has_a_lane_per_status_and_the_sides_of_each_month() -> None:

@@ -18,6 +18,7 @@ from driftdesk.figures import (
     executions_table,
     run_cost,
     run_slippage,
+    run_traded,
     runs_slippage_alt,
     runs_slippage_figure,
     runs_slippage_table,
@@ -28,6 +29,7 @@ from driftdesk.figures import (
 from driftdesk.figures.executions import MOST_POINTS, Execution, thinned
 from driftdesk.wire.accounts import EquityHistory
 from driftdesk.wire.activities import NonTradeActivity, TradeActivity
+from driftdesk.wire.orders import Order
 from driftdesk.wire.runs import Run
 
 AT = datetime(2026, 11, 20, 20, 30, tzinfo=UTC)  # 15:30 New York
@@ -95,6 +97,17 @@ def test_fills_are_those_of_the_runs_orders() -> None:
     ] == [((it.at - AT).seconds, it.symbol, it.notional, it.slippage) for it in FILLS]
 
 
+def test_the_fills_of_an_order_add_up_to_what_it_moved() -> None:
+    """Three thirds of a share at 10.01 are 3.34, 3.33 and 3.34: each alone would be 3.34, and all three 10.02."""
+    whole = PARTS.model_copy(update={"orders": (Order.model_validate(order(1, "SPY", "sell", "1", "10.01")),)})
+    parts = [
+        fill("order-1", second, qty, "10.01")
+        for second, qty in ((3, "0.333333333"), (1, "0.333333333"), (2, "0.333333334"))
+    ]
+    assert ["3.34", "3.33", "3.34"] == [str(it.notional) for it in executions(whole, parts)]
+    assert Decimal("10.01") == run_traded(whole)
+
+
 def test_an_order_without_its_plan_has_no_slippage() -> None:
     """A backend that tells no plan: the fills stand, against nothing."""
     bare = PARTS.model_copy(update={"plan": ()})
@@ -137,9 +150,9 @@ def test_the_fills_as_a_table() -> None:
     """Oldest first, New York times."""
     rows = executions_table(FILLS).to_dict("records")
     assert [("SPY", Decimal(2), Decimal(99)), ("TLT", Decimal(4), Decimal(49)), ("SPY", Decimal(2), Decimal(98))] == [
-        (row["Symbol"], row["Filled quantity"], row["Price"]) for row in rows
+        (row["Symbol"], row["Filled quantity"], row["Fill price"]) for row in rows
     ]
-    assert "2026-11-20T15:30:02-05:00" == rows[0]["Filled at"].isoformat()
+    assert "2026-11-20T15:30:02-05:00" == rows[0]["At"].isoformat()
 
 
 @pytest.mark.parametrize(("expected", "count"), [(0, 0), (1, 1), (MOST_POINTS, MOST_POINTS)])

@@ -13,12 +13,13 @@ import plotly.graph_objects as go
 from driftdesk.engine.measures import slippage_bps
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import Side
-from driftdesk.figures.fills import SIDE_TEXT, lines_of
+from driftdesk.figures.fills import SIDE_TEXT, Line, lines_of
 from driftdesk.figures.runs import traded
 from driftdesk.figures.text import count_of, dollars, money, new_york, percent, wall
 from driftdesk.figures.theme import LIGHT, Theme, layout, value_axis
-from driftdesk.money import ZERO, cash_of
+from driftdesk.money import ZERO, exact, round_cents
 from driftdesk.wire.activities import Activity, TradeActivity
+from driftdesk.wire.orders import Order
 from driftdesk.wire.runs import Run
 
 # More points than a curve of this width can show; the last one always stays.
@@ -42,47 +43,36 @@ class Execution:
     client_order_id: str
 
 
+@exact
 def executions(run: Run, told: Iterable[Activity] = ()) -> tuple[Execution, ...]:
-    """Every fill of the run's orders, oldest first.
+    """Every fill of the run's orders, oldest first; the notionals of one order add up to what it moved (rules.md 1.4).
 
     `told` are activities of the account; those of other orders are left out. An order whose fills are not told counts
     as one fill, at its average price and the instant at which it was filled or else last changed.
     """
-    orders = {line.order.id: line for line in lines_of(run) if line.order is not None}
+    lines = {line.order.id: (line, line.order) for line in lines_of(run) if line.order is not None}
+    fills = [fill for fill in told if isinstance(fill, TradeActivity) and fill.order_id in lines]
+    values: dict[str, Decimal] = {}
     found: list[Execution] = []
-    seen: set[str] = set()
-    for fill in told:
-        if isinstance(fill, TradeActivity) and (line := orders.get(fill.order_id)) is not None and line.order:
-            seen.add(fill.order_id)
-            reference = None if line.planned is None else line.planned.price
-            found.append(
-                Execution(
-                    at=fill.transaction_time,
-                    symbol=line.symbol,
-                    side=line.side,
-                    quantity=fill.qty,
-                    price=fill.price,
-                    notional=cash_of(fill.qty, fill.price),
-                    slippage=slippage_bps(fill.price, reference, Side(line.side)) if reference else None,
-                    client_order_id=line.order.client_order_id,
-                )
-            )
-    for line in orders.values():
-        order = line.order
-        if order is not None and order.id not in seen and traded(order):
-            found.append(
-                Execution(
-                    at=order.filled_at or order.updated_at or order.created_at,
-                    symbol=line.symbol,
-                    side=line.side,
-                    quantity=order.filled_qty or ZERO,
-                    price=order.filled_avg_price or ZERO,
-                    notional=traded(order),
-                    slippage=line.slippage,
-                    client_order_id=order.client_order_id,
-                )
-            )
+    for fill in sorted(fills, key=lambda fill: fill.transaction_time):
+        before = values.get(fill.order_id, ZERO)
+        after = values[fill.order_id] = before + fill.qty * fill.price
+        line, order = lines[fill.order_id]
+        notional = round_cents(after) - round_cents(before)
+        found.append(_execution(line, order, fill.transaction_time, fill.qty, fill.price, notional))
+    for line, order in lines.values():
+        if order.id not in values and order.filled_qty and order.filled_avg_price:
+            at = order.filled_at or order.updated_at or order.created_at
+            found.append(_execution(line, order, at, order.filled_qty, order.filled_avg_price, traded(order)))
     return tuple(sorted(found, key=lambda fill: fill.at))
+
+
+def _execution(
+    line: Line, order: Order, at: datetime, quantity: Decimal, price: Decimal, notional: Decimal
+) -> Execution:
+    reference = None if line.planned is None else line.planned.price
+    slippage = slippage_bps(price, reference, Side(line.side)) if reference else None
+    return Execution(at, line.symbol, line.side, quantity, price, notional, slippage, order.client_order_id)
 
 
 def thinned(items: Sequence[T], most: int = MOST_POINTS) -> list[T]:
@@ -116,6 +106,8 @@ def cumulative_figure(run: Run, fills: Sequence[Execution], theme: Theme = LIGHT
                     "color": colour,
                     "size": [0, *([8] * len(steps)), 0],
                 },
+                # A mark at the edge of the axis is drawn whole.
+                cliponaxis=False,
                 text=["", *(_hover(fill, amount, done) for fill, amount in steps), ""],
                 hovertemplate="%{text}<extra></extra>",
             )
@@ -186,11 +178,11 @@ def executions_table(fills: Sequence[Execution]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Filled at": pd.Timestamp(fill.at).tz_convert(NEW_YORK),
+                "At": pd.Timestamp(fill.at).tz_convert(NEW_YORK),
                 "Side": SIDE_TEXT.get(fill.side, fill.side),
                 "Symbol": fill.symbol,
                 "Filled quantity": fill.quantity,
-                "Price": fill.price,
+                "Fill price": fill.price,
                 "Filled notional": fill.notional,
                 "Slippage bp": None if fill.slippage is None else round(fill.slippage, 4),
                 "Client order id": fill.client_order_id,
@@ -202,5 +194,5 @@ def executions_table(fills: Sequence[Execution]) -> pd.DataFrame:
 
 
 _COLUMNS = [
-    "Filled at", "Side", "Symbol", "Filled quantity", "Price", "Filled notional", "Slippage bp", "Client order id",
+    "At", "Side", "Symbol", "Filled quantity", "Fill price", "Filled notional", "Slippage bp", "Client order id",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """What was filled against what was planned, order by order (rules.md 7.2; slippage: positive is cost)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -108,25 +109,33 @@ def fills_figure(run: Run, theme: Theme = LIGHT) -> go.Figure:
                 hovertemplate="%{text}<extra></extra>",
             ),
         ],
-        layout(
+        lines_layout(
             theme,
-            height=height_for(len(lines)),
-            margin=ROW_MARGIN,
-            xaxis=value_axis(
-                theme,
-                tickprefix="$",
-                rangemode="tozero",
-                title=axis_title(theme, "Notional: outlined planned, solid filled"),
-            ),
-            yaxis=row_axis(theme, labels),
-            annotations=number_columns(
-                theme,
-                ("Filled", "Slippage"),
-                [
-                    (label, (_filled(line), None), (_slippage(line), None))
-                    for label, line in zip(labels, lines, strict=True)
-                ],
-            ),
+            lines,
+            {"tickprefix": "$", "rangemode": "tozero"},
+            "Notional: outlined planned, solid filled",
+            ("Filled", _filled),
+        ),
+    )
+
+
+def lines_layout(
+    theme: Theme, lines: tuple[Line, ...], axis: dict[str, Any], title: str, column: tuple[str, Callable[[Line], str]]
+) -> dict[str, Any]:
+    """The layout of a chart with a row per order: its values on `axis` with `title` below, and two numbers beside each
+    row, the one of `column` (its head, its text) and the slippage."""
+    labels = labels_of(lines)
+    head, text = column
+    return layout(
+        theme,
+        height=height_for(len(lines)),
+        margin=ROW_MARGIN,
+        xaxis=value_axis(theme, **axis, title=axis_title(theme, title)),
+        yaxis=row_axis(theme, labels),
+        annotations=number_columns(
+            theme,
+            (head, "Slippage"),
+            [(label, (text(line), None), (_slippage(line), None)) for label, line in zip(labels, lines, strict=True)],
         ),
     )
 

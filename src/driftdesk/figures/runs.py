@@ -48,14 +48,17 @@ def traded(order: Order) -> Decimal:
     return cash_of(order.filled_qty, order.filled_avg_price)
 
 
-def planned(run: Run) -> Decimal:
-    """The notional in USD that the run's orders were meant to trade: the stored plan, or the orders where it is not
-    in the answer. An order by quantity has no notional; what it filled stands for it."""
-    lines = [line for line in run.plan if line.state != PREVIEWED]
-    if lines:
-        return sum((line.notional for line in lines), ZERO)
-    orders = (*run.orders, *run.failed_orders)
-    return sum((traded(order) if order.notional is None else order.notional for order in orders), ZERO)
+def run_sent(run: Run) -> Decimal:
+    """What the orders that the run sent were to trade, in USD, also those that failed; never what was only planned,
+    which a list of runs does not tell."""
+    return sum((_wanted(order) for order in (*run.orders, *run.failed_orders)), ZERO)
+
+
+def _wanted(order: Order) -> Decimal:
+    # One by quantity has no notional: at the price that some of it was filled at, else nothing is known of it.
+    if order.notional is not None:
+        return order.notional
+    return cash_of(order.qty or ZERO, order.filled_avg_price or ZERO)
 
 
 def run_traded(run: Run) -> Decimal:
@@ -164,7 +167,7 @@ def runs_alt(runs: Sequence[Run]) -> str:
 
 def runs_table(runs: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
     """One row per run in the order given. `names` maps account ids to what people call them; times are New York's,
-    timezone-aware; traded in USD."""
+    timezone-aware; traded in USD. ``Filled %`` is what was traded of what was sent."""
     return pd.DataFrame(
         [
             {
@@ -174,7 +177,7 @@ def runs_table(runs: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
                 "Type": words(run.type),
                 "Initiated from": words(run.initiated_from or "unknown"),
                 "Orders": len(run.orders) + len(run.failed_orders),
-                "Filled %": share(run_traded(run), planned(run)),
+                "Filled %": share(run_traded(run), run_sent(run)),
                 "Skipped": len(run.skipped_orders),
                 "Failed": len(run.failed_orders),
                 "Traded": run_traded(run),
@@ -234,14 +237,14 @@ def timeline_table(run: Run) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Time": pd.Timestamp(event.at).tz_convert(NEW_YORK),
+                "At": pd.Timestamp(event.at).tz_convert(NEW_YORK),
                 "State": words(event.status),
                 "Phase": words(event.phase or ""),
                 "What happened": event.text,
             }
             for event in run.events
         ],
-        columns=["Time", "State", "Phase", "What happened"],
+        columns=["At", "State", "Phase", "What happened"],
     )
 
 

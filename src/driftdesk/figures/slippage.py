@@ -9,20 +9,10 @@ import plotly.graph_objects as go
 
 from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.figures.executions import Execution, thinned
-from driftdesk.figures.fills import Line, labels_of, lines_of
+from driftdesk.figures.fills import Line, labels_of, lines_layout, lines_of
 from driftdesk.figures.runs import run_traded
 from driftdesk.figures.text import EN_DASH, count_of, money, new_york, signed_bps, wall, words
-from driftdesk.figures.theme import (
-    LIGHT,
-    ROW_MARGIN,
-    Theme,
-    axis_title,
-    height_for,
-    layout,
-    number_columns,
-    row_axis,
-    value_axis,
-)
+from driftdesk.figures.theme import LIGHT, Theme, layout, value_axis
 from driftdesk.money import BASIS_POINTS, ZERO, as_float, exact, round_cents
 from driftdesk.wire.runs import Run
 
@@ -69,34 +59,24 @@ def slippage_figure(run: Run, theme: Theme = LIGHT) -> go.Figure:
                 hovertemplate="%{y}: %{x:+.1f} bp<extra></extra>",
             )
         ],
-        layout(
+        lines_layout(
             theme,
-            height=height_for(len(lines)),
-            margin=ROW_MARGIN,
-            xaxis=value_axis(
-                theme,
-                ticksuffix=" bp",
-                zeroline=True,
-                zerolinecolor=theme.band_line,
-                zerolinewidth=1,
-                # Fills at the plan's own price would otherwise stand on an axis of millionths.
+            lines,
+            {
+                "ticksuffix": " bp",
+                "zeroline": True,
+                "zerolinecolor": theme.band_line,
+                "zerolinewidth": 1,
                 **_at_least_a_point([line.slippage for _, line in filled]),
-                title=axis_title(theme, "Slippage against the plan's price: right of zero it cost"),
-            ),
-            yaxis=row_axis(theme, labels),
-            annotations=number_columns(
-                theme,
-                ("Cost", "Slippage"),
-                [
-                    (label, (_usd(order_cost(line)), None), (_text(line), None))
-                    for label, line in zip(labels, lines, strict=True)
-                ],
-            ),
+            },
+            "Slippage against the plan's price: right of zero it cost",
+            ("Cost", _cost),
         ),
     )
 
 
 def _at_least_a_point(values: Sequence[Decimal | None]) -> dict[str, object]:
+    """The range of an axis whose values are all within a basis point: it would be one of millionths otherwise."""
     if any(value is not None and abs(value) >= 1 for value in values):
         return {}
     return {"range": [-1, 1]}
@@ -106,12 +86,9 @@ def _bps(value: Decimal | None) -> float:
     return round(as_float(value or ZERO), 2)
 
 
-def _usd(amount: Decimal | None) -> str:
-    return EN_DASH if amount is None else money(amount)
-
-
-def _text(line: Line) -> str:
-    return EN_DASH if line.slippage is None else signed_bps(line.slippage)
+def _cost(line: Line) -> str:
+    cost = order_cost(line)
+    return EN_DASH if cost is None else money(cost)
 
 
 def slippage_alt(run: Run) -> str:
@@ -155,6 +132,8 @@ def slippage_time_figure(fills: Sequence[Execution], theme: Theme = LIGHT) -> go
                     "color": [theme.sell if fill.side == "sell" else theme.buy for fill in shown],
                     "size": 9,
                 },
+                # A mark at the edge of the axis is drawn whole.
+                cliponaxis=False,
                 customdata=[fill.client_order_id for fill in shown],
                 text=[
                     f"{fill.symbol}, {money(fill.notional)} at {money(fill.price)}<br>{new_york(fill.at, seconds=True)}"
@@ -206,6 +185,7 @@ def runs_slippage_figure(runs: Sequence[Run], theme: Theme = LIGHT) -> go.Figure
                 x=[wall(run.created_at) for run, _ in priced],
                 y=[_bps(value) for _, value in priced],
                 marker={"size": 9, "color": [theme.sell if value > 0 else theme.neutral for _, value in priced]},
+                cliponaxis=False,
                 customdata=[run.id for run, _ in priced],
                 text=[
                     f"{new_york(run.created_at)} New York<br>{words(run.type)}, {money(run_traded(run))} traded, "
