@@ -39,9 +39,11 @@ def footer(label: str, icon: str, body: Any) -> None:
     it = order_writes.under_review()
     if not it.open:
         st.rerun()
-    if it.writing and body != it.body:
-        # A field left by clicking the button: what it holds now was never shown with its estimate.
-        it.writing, it.problem = False, "What is typed was changed with that click. Check it, and send it again."
+    if body != it.body:
+        # A field left by clicking the button: what it holds now was never shown with its estimate. Left in another way,
+        # the problem was that of what is typed no more.
+        changed = "What is typed was changed with that click. Check it, and send it again."
+        it.problem, it.writing, it.body = changed if it.writing else None, False, body
     if it.problem:
         st.error(state.plain(it.problem), icon=":material/error:")
     number = state.number_of(it.account_id)

@@ -56,7 +56,8 @@ def opened(rows: Iterable[AccountOrder]) -> AccountOrder | None:
     try:
         order = state.desk().client.orders.get(account_id, wanted)
     except BackendError as error:
-        if error.status != state.NOT_FOUND:
+        # The real API does not recognize an id of another form.
+        if error.status not in (state.NOT_FOUND, *state.REFUSED):
             raise
         state.say(f"There is no order {wanted} in {state.chosen_account()}; choose one of the table.", "problem")
         state.link(ORDER, None)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import real_surface
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from driftdesk import Desk, FaultEntry, FillModelSetting, Mode
 from driftdesk.backend.opening import SIMULATED
 from driftdesk.demo import open_world
+from driftdesk.errors import Rejected
 from driftdesk.wire.orders import CreateOrder, Order
 
 Pages = Callable[..., AppTest]
@@ -199,6 +201,9 @@ def test_a_refusal_stays_in_the_dialog(pages: Pages, expected: str, typed: dict[
     app = press(ticket(pages("orders", account=ACCOUNT), **typed))
     [problem] = said(app.error)
     assert (True, (), typed["size"]) == (expected in problem, listed(), field(app, "Size").value)
+    field(app, "Size").set_value("2.5").run()
+    # It was about the other size.
+    assert [] == said(app.error)
     field(app, "Symbol").set_value("BND").run()
     field(app, "Side").set_value("Sell").run()
     field(app, "Size").set_value("2").run()
@@ -282,6 +287,16 @@ def test_a_link_to_an_unknown_order_is_said(pages: Pages) -> None:
     app = pages("orders", account=ACCOUNT, order="nowhere")
     assert any("There is no order nowhere in Juniper" in text for text in said(app.warning))
     assert (True, 5) == ("order" not in app.query_params, len(shown(app, "Terms")))
+
+
+def test_a_backend_that_does_not_recognize_the_id_of_a_link(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """422 where another says 404: the same sentence, and the list is there."""
+    pages()
+    refusal = Rejected("order_id is invalid", status=422)
+    monkeypatch.setattr(type(desk().client.orders), "get", Mock(side_effect=refusal))
+    app = pages("orders", account=ACCOUNT, order="nowhere")
+    assert any("There is no order nowhere in Juniper" in text for text in said(app.warning))
+    assert (5, True) == (len(shown(app, "Terms")), clean(app))
 
 
 def test_five_hundred_orders(pages: Pages, demo_directory: Path) -> None:
