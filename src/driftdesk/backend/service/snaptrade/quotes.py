@@ -24,7 +24,8 @@ class Quotes(Orders):
     def quotes(self, account_id: str, symbols: Sequence[str], *, use_ticker: bool = False) -> list[Quote]:
         """Quotes of up to ten `symbols`: tickers, or universal symbol ids; what is not known here is left out.
 
-        Bid and ask are what an order of either side trades at. How much is offered there is not known.
+        Bid and ask are what an order of either side trades at. How much is offered there is not known, so
+        the sizes are left out.
         """
         if not 0 < len(symbols) <= MOST_QUOTES:
             raise InputError(
@@ -41,15 +42,8 @@ class Quotes(Orders):
             for row in connection.execute(_ASSETS.where(which)).mappings().all():
                 last = self._world.quote(connection, Symbol(row["symbol"]), now)[0].price
                 bid, ask = (None if last is None else model.price(side, last) for side in (Side.SELL, Side.BUY))
-                quote = Quote(
-                    symbol=universal_symbol(row),
-                    last_trade_price=last,
-                    bid_price=bid,
-                    ask_price=ask,
-                    bid_size=None,
-                    ask_size=None,
-                )
-                found.append(quote)
+                symbol = universal_symbol(row)
+                found.append(Quote(symbol=symbol, last_trade_price=last, bid_price=bid, ask_price=ask))
         return found
 
     def search_symbols(self, account_id: str, substring: str) -> list[UniversalSymbol]:

@@ -51,14 +51,13 @@ TIMES_IN_FORCE: Final = {
     TimeInForce.OPG: "MOO",
     TimeInForce.CLS: "MOC",
 }
-# What came after the seed, and no order here has.
+# What came after the seed, and no order here has; the role in a group is left out, which SDK 13 does not take as null.
 _NEWER: Final[dict[str, Any]] = {
     "child_brokerage_order_ids": None,
     "quote_universal_symbol": None,
     "quote_currency": None,
     "trailing_stop": None,
     "brokerage_group_order_id": None,
-    "order_role": None,
 }
 
 
