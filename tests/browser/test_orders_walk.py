@@ -1,11 +1,28 @@
-"""The orders page in a real browser: placed by three clicks once, filled in parts, the rest canceled."""
+"""The orders page in a real browser: placed by three clicks once, filled in parts, the rest canceled; and live."""
 
 import re
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import pytest
+from conftest import simulated_feed
 from playwright.sync_api import Page, expect
 from walking import PAGE_MS, Walk
+
+from driftdesk.backend.api import Credentials, create_app
+from driftdesk.backend.clock import SystemClock
+from driftdesk.backend.opening import open_service
+from driftdesk.backend.service import Service
+from driftdesk.backend.serving import Server
+from driftdesk.connect import Backend
+from driftdesk.wire.simulation import CreateAccount, FillModelSetting
+
+# Tuesday 24 November 2026, 10:30 in New York.
+OPEN = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 
 
 class OrdersWalk(Walk):
@@ -90,4 +107,70 @@ def test_an_order_from_its_ticket_to_its_end(visit: Callable[[str], Page], shots
     assert ("Canceled", filled) == (first["State"], first["Filled quantity"].removesuffix(".000000000"))
     expect(page.get_by_role("button", name="Cancel order")).to_have_count(0)
     walk.picture("orders_4_result")
+    assert page.evaluate("() => window.loadedOnce === true")
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A served backend on a clock that runs, in an open market, whose exchange fills 1 to 4 shares a minute.
+
+    `visit` opens its pages. The account Maple has 100,000.00 USD.
+    """
+    path = tmp_path / "served.db"
+    made = open_service(path, simulated_feed(), start=OPEN, seed=1)
+    made.simulate_account(CreateAccount(name="Maple", cash=Decimal(100_000)))
+    made.set_fill_model(
+        FillModelSetting(name="participation", seed=1, participation_percent=Decimal(30), minute_volume=Decimal(10))
+    )
+    made.close()
+    late = datetime.now(UTC) - OPEN
+    monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) - late)
+    backend = Backend(open_service(path, simulated_feed(), system_clock=True))
+    backend.start_worker()
+    server = Server(create_app(backend.service, Credentials("key", "secret")), host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    for name, value in (("BACKEND", url), ("KEY", "key"), ("SECRET", "secret")):
+        monkeypatch.setenv(f"DRIFTDESK_{name}", value)
+    yield backend.service
+    server.should_exit = True
+    thread.join()
+    backend.close()
+
+
+def test_on_a_clock_that_runs_the_page_looks_by_itself(
+    live: Service, visit: Callable[[str], Page], shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody touches it: a fill shows, and what somebody else cancels; when nothing is open it looks no more."""
+    looks: list[str] = []
+    page = visit("/orders?account=Maple")
+    walk = OrdersWalk(page, shots)
+    expect(page.get_by_role("heading", level=1, name="Orders")).to_be_visible(timeout=PAGE_MS)
+    walk.settled()
+    page.evaluate("() => { window.loadedOnce = true; }")
+    looking = page.get_by_text("Open orders are looked at every two seconds.")
+    expect(looking).to_have_count(0)
+
+    walk.press("new_order")
+    walk.type("Symbol", "spy")
+    walk.type("Size", "30")
+    walk.confirm(clicks=1)
+    expect(looking).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Filled [1-4] of 30 shares")).first).to_be_visible(timeout=PAGE_MS)
+    assert ["Accepted", "Partial fill"] == [row["Event"] for row in walk.table("download_order")]
+    walk.picture("orders_5_live")
+
+    live.cancel_orders(live.account_of_key(None))
+    expect(page.get_by_role("button", name="Cancel order")).to_have_count(0, timeout=PAGE_MS)
+    walk.settled()
+    expect(looking).to_have_count(0)
+    assert ["Accepted", "Partial fill", "Canceled"] == [row["Event"] for row in walk.table("download_order")]
+    listed = live.list_orders
+    monkeypatch.setattr(live, "list_orders", lambda *asked: (looks.append("look"), listed(*asked))[1])
+    page.wait_for_timeout(5_000)
+    assert [] == looks
     assert page.evaluate("() => window.loadedOnce === true")
