@@ -18,7 +18,7 @@ from alpaca.broker.requests import MarketOrderRequest as BrokerMarketOrder
 from alpaca.common.enums import Sort
 from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide, OrderStatus, OrderType, QueryOrderStatus, TimeInForce
+from alpaca.trading.enums import OrderSide, OrderStatus, OrderType, PositionIntent, QueryOrderStatus, TimeInForce
 from alpaca.trading.models import (
     AccountConfiguration,
     Clock,
@@ -367,6 +367,13 @@ def test_positions_are_read_and_closed(trading: TradingClient, wait: Callable[..
             id="a stop loss is not ignored",
         ),
         pytest.param(
+            market(1, position_intent=PositionIntent.BUY_TO_CLOSE),
+            422,
+            42_210_000,
+            "position_intent is not offered here; allowed is buy_to_open.",
+            id="nothing is short, so nothing is bought back",
+        ),
+        pytest.param(
             market(1, client_order_id="x" * 129), 422, 42_210_000, "client_order_id must have 1 to 128", id="id"
         ),
     ],
@@ -378,6 +385,12 @@ def test_what_cannot_be_is_refused(
     found = refused(lambda: trading.submit_order(request_))
     assert (status, code, sentence) == (*found[:2], found[2][: len(sentence)])
     assert [] == trading.get_orders(GetOrdersRequest(status=QueryOrderStatus.ALL))
+
+
+def test_an_intent_that_is_the_side_s_own_is_taken(trading: TradingClient) -> None:
+    """A buy opens and a sale closes: there is nothing else."""
+    for side, intent in ((BUY, PositionIntent.BUY_TO_OPEN), (SELL, PositionIntent.SELL_TO_CLOSE)):
+        assert OrderStatus.ACCEPTED == trading.submit_order(market(1, side=side, position_intent=intent)).status
 
 
 def test_a_client_order_id_is_used_once(trading: TradingClient) -> None:

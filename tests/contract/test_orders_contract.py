@@ -217,6 +217,7 @@ def test_an_estimate_places_nothing(desk: Desk) -> None:
         ("buy 1 SPY", {"limit_price": "90.123"}, 422, 42_210_000, "limit_price must be a positive price"),
         ("buy 1 SPY", {"notional": "5"}, 422, 42_210_000, "Give either qty"),
         ("buy 1 SPY", {"order_class": "bracket"}, 422, 42_210_000, "order_class is not offered here"),
+        ("buy 1 SPY", {"legs": [{}]}, 422, 42_210_000, "legs is not offered here"),
         ("hold 1 SPY", {}, 422, 42_210_000, "side must be one of buy, sell"),
     ],
 )

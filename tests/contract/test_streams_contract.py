@@ -5,6 +5,7 @@ Sources: wire/alpaca.md 9.2, 9.3, rules.md 8.5, and the real API's page on webso
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -116,6 +117,37 @@ def test_a_cut_stream_goes_on_where_it_was(client: Client, service: Service, acc
     assert expected == [update.order.id for update in updates]
     client.close()
     follower.join(10)
+
+
+def test_a_reader_that_takes_nothing_makes_no_writer_wait(
+    app: FastAPI, address: str, service: Service, account: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is given up within the server's patience; meanwhile orders are placed as always."""
+    caplog.set_level(logging.INFO, "driftdesk.backend.api.stream")
+    app.state.streams.pace = Pace(poll=0.01, patience=0.3)
+    told = long_ones(service)
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as reader:
+        service.read_trade_events = told  # type: ignore[method-assign]
+        keys = f"APCA-API-KEY-ID: {KEYS[0]}\r\nAPCA-API-SECRET-KEY: {KEYS[1]}\r\n"
+        reader.sendall(f"GET /v2/events/trades HTTP/1.1\r\nHost: {host}:{port}\r\n{keys}\r\n".encode())
+        assert b"200 OK" in reader.recv(100)
+        began = time.monotonic()
+        # More than the buffers between the two take.
+        for _ in range(40):
+            buy(service, account)
+        assert time.monotonic() - began < 5
+        wait_until(lambda: "a reader of /v2/events/trades took nothing for 0.3 s" in caplog.text)
+
+
+def long_ones(service: Service) -> Callable[..., Any]:
+    """How `service` reads events, each as long as nine hundred thousand characters."""
+    read = service.read_trade_events
+
+    def reader(after: str, until: str | None, limit: int, **more: Any) -> Any:
+        return [(event_id, json.dumps("x" * 900_000)) for event_id, _ in read(after, until, limit, **more)]
+
+    return reader
 
 
 def test_all_open_streams_are_cut_by_one_entry(client: Client, app: FastAPI, service: Service, account: str) -> None:
@@ -396,14 +428,10 @@ def test_a_slow_reader_is_dropped_and_no_writer_waits(
     """One that takes nothing is given up within the server's patience; meanwhile orders are placed as always."""
     caplog.set_level(logging.INFO, "driftdesk.backend.api.websocket")
     app.state.streams.pace = Pace(poll=0.01, patience=0.3)
-    read = service.read_trade_events
-
-    def long_ones(after: str, until: str | None, limit: int, **more: Any) -> Any:
-        return [(event_id, json.dumps("x" * 900_000)) for event_id, _ in read(after, until, limit, **more)]
-
+    told = long_ones(service)
     with talk(socket_address, max_queue=1, compression=None, close_timeout=0.1) as reader:
         reader.authenticate()
-        service.read_trade_events = long_ones  # type: ignore[method-assign]
+        service.read_trade_events = told  # type: ignore[method-assign]
         reader.listen("trade_updates")
         began = time.monotonic()
         # More than the buffers between the two take.

@@ -158,7 +158,7 @@ class SkippedOrder(Answer):
 class CreateOrder(Message):
     """Body of a request for an order, at every door (seed 003, wire/alpaca.md 11.4). `symbol` may be an asset id.
 
-    Order classes, extended hours and trailing stops are not offered; they are refused by name.
+    Order classes, legs, extended hours, trailing stops and shorts are not offered; they are refused by name.
     """
 
     symbol: str
@@ -176,6 +176,8 @@ class CreateOrder(Message):
     trail_percent: WireDecimal | None = None
     take_profit: dict[str, Any] | None = None
     stop_loss: dict[str, Any] | None = None
+    legs: tuple[dict[str, Any], ...] | None = None
+    position_intent: str | None = None
 
 
 class ReplaceOrder(Message):

@@ -113,6 +113,8 @@ def read_client_order_id(given: str | None, terms: Terms) -> str:
 
 def check_offered(body: CreateOrder) -> None:
     """Raise InputError for what the wire knows and nothing here offers: it must not be ignored."""
+    # What an order of its side does anyway, without shorts.
+    intent = "buy_to_open" if body.side == Side.BUY else "sell_to_close"
     for field, value, allowed in (
         ("order_class", body.order_class if body.order_class not in ("", "simple") else None, "simple"),
         ("extended_hours", body.extended_hours or None, "false"),
@@ -120,6 +122,8 @@ def check_offered(body: CreateOrder) -> None:
         ("trail_percent", body.trail_percent, "null"),
         ("take_profit", body.take_profit, "null"),
         ("stop_loss", body.stop_loss, "null"),
+        ("legs", body.legs or None, "null"),
+        ("position_intent", body.position_intent if body.position_intent != intent else None, intent),
     ):
         if value is not None:
             raise InputError(
