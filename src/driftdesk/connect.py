@@ -181,6 +181,11 @@ def connect_snaptrade(access: SnapTradeAccess, directory: Path, *, allow_live: b
         look_only = None if allow_live or access.stand_in else _LOOK_ONLY
         path = directory / f"snaptrade-{name}.db"
         service, reader = open_connected(path, client, stand_in=access.stand_in, look_only=look_only)
+        try:
+            reader.refresh()
+        except BaseException:
+            service.close()
+            raise
     except BaseException:
         client.close()
         raise

@@ -92,6 +92,12 @@ class Mirror:
         told = {"problem": problem, "refusal": refusal, "notes": json.dumps(list(notes))}
         connection.execute(update(accounts).where(accounts.c.id == account_id).values(told))
 
+    def unknown(self, connection: Connection, symbols: Iterable[str]) -> list[str]:
+        """Those of `symbols` that are no asset here yet."""
+        wanted = sorted(set(symbols))
+        here = set(connection.scalars(_KNOWN_ASSETS, {"symbols": wanted}))
+        return [symbol for symbol in wanted if symbol not in here]
+
     def learn(
         self,
         connection: Connection,
@@ -100,11 +106,8 @@ class Mirror:
         classes: Mapping[Symbol, str],
     ) -> None:
         """Enter assets that are new here; what a brokerage does not say of one is not a no (issue 5)."""
-        wanted = sorted(set(symbols))
-        here = set(connection.scalars(_KNOWN_ASSETS, {"symbols": wanted}))
-        fresh = [symbol for symbol in wanted if symbol not in here]
         rows = []
-        for symbol in fresh:
+        for symbol in self.unknown(connection, symbols):
             said = known.get(symbol)
             rows.append(
                 {

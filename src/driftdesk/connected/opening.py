@@ -13,12 +13,17 @@ from driftdesk.market_calendar import new_york_sessions
 
 
 def open_connected(
-    path: Path, client: SnapTradeClient, *, stand_in: bool, look_only: str | None = None
+    path: Path,
+    client: SnapTradeClient,
+    *,
+    stand_in: bool,
+    look_only: str | None = None,
+    patience: Patience | None = None,
 ) -> tuple[Service, Reader]:
     """The service over a SQLite file, made where it is missing, and what reads the brokerages into it.
 
     A `stand_in` is a server of ours in SnapTrade's place: its own time counts, and it is asked as often as is useful.
-    `look_only` says in a sentence why no orders are sent, None where they are.
+    `look_only` says in a sentence why no orders are sent, None where they are. `patience` replaces the usual one.
     Closing the service closes neither the client nor its connections.
     """
     clock: Clock = StandInClock(client) if stand_in else SystemClock()
@@ -26,7 +31,8 @@ def open_connected(
     try:
         sessions = new_york_sessions()
         world = ConnectedWorld(database, clock, NoFeed(sessions), sessions)
-        reader = Reader(world, client, AT_ONCE if stand_in else Patience(), look_only=look_only)
+        usual = AT_ONCE if stand_in else Patience()
+        reader = Reader(world, client, patience or usual, look_only=look_only)
         world.source = reader.learn
         return Service(world, BrokerageVenue(reader)), reader
     except BaseException:

@@ -6,8 +6,9 @@ background, and disables keys that poll for prices (wire/snaptrade.md 4, 6). A p
 
 import json
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,9 +48,10 @@ _NOT_OFFERED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTE
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long what was read counts as fresh: one account that a person looks at, the book, an order on its way.
+    """How long what was read counts as fresh, by the wall clock: one account that a person looks at, and the book.
 
-    `settling`: how long after one of our fills a brokerage may still tell of the cash before it.
+    By the market's: how long an open order is left alone between two looks, and for how long after one of our fills a
+    brokerage may still tell of the cash before it (`settling`).
     """
 
     account: timedelta = timedelta(seconds=15)
@@ -60,6 +62,7 @@ class Patience:
 
 # Against a server of ours there is nobody to spare.
 AT_ONCE: Final = Patience(*(timedelta(seconds=1),) * 3, settling=timedelta(0))
+Seconds = Callable[[], float]
 
 
 @dataclass
@@ -68,7 +71,7 @@ class _Known:
 
     account: wire.Account
     connection: wire.Connection | None
-    read_at: datetime | None = None
+    read_at: float | None = None
     quoted: set[str] = field(default_factory=set)
 
 
@@ -79,16 +82,23 @@ class Reader:
     """
 
     def __init__(
-        self, world: World, client: SnapTradeClient, patience: Patience, *, look_only: str | None = None
+        self,
+        world: World,
+        client: SnapTradeClient,
+        patience: Patience,
+        *,
+        look_only: str | None = None,
+        wall: Seconds = time.monotonic,
     ) -> None:
-        """`look_only`: why no account takes orders here, in a sentence."""
+        """`look_only`: why no account takes orders here, in a sentence. `wall`: seconds that never go back."""
         self.world = world
+        self._wall = wall
         self._look_only = look_only
         self.client = client
         self.patience = patience
         self.mirror = Mirror(world)
         self._known: dict[str, _Known] = {}
-        self._listed_at: datetime | None = None
+        self._listed_at: float | None = None
         self._instruments: dict[str, BrokerageInstrument] = {}
         self._asked_slugs: set[str] = set()
         self._lock = threading.RLock()
@@ -100,7 +110,7 @@ class Reader:
         """
         now = self.world.now()
         with self._lock:
-            self._list(now)
+            self._list(now, also=account_id)
             wanted = list(self._known) if account_id is None else [account_id]
             fresh_for = self.patience.book if account_id is None else self.patience.account
             for each in wanted:
@@ -110,7 +120,7 @@ class Reader:
     def read(self, account_id: str, now: datetime) -> None:
         """Bring one account up to date, before orders are sent."""
         with self._lock:
-            self._list(now)
+            self._list(now, also=account_id)
             self._read(account_id, frozenset(), now, self.patience.account)
 
     def look_at_orders(self, account_id: str, now: datetime) -> int:
@@ -140,14 +150,25 @@ class Reader:
         return brokerage is not None and (brokerage.slug or "").upper().startswith(_BY_AMOUNT)
 
     def learn(self, connection: Connection, symbols: Iterable[str]) -> None:
-        """Enter the assets among `symbols` that one of the brokerages knows."""
-        found = [symbol for symbol in symbols if symbol in self._instruments]
-        self.mirror.learn(connection, found, self._instruments, {})
+        """Enter the assets among `symbols` that one of the brokerages knows: from its list, or because it quotes them.
+
+        Not every brokerage has a list, and a symbol that is missing from one is not known to be none.
+        """
+        fresh = self.mirror.unknown(connection, symbols)
+        listed = [symbol for symbol in fresh if symbol in self._instruments]
+        others = [symbol for symbol in fresh if symbol not in self._instruments]
+        quoted: list[str] = []
+        if others and self._known:
+            with suppress(BackendError):
+                quotes = self.client.accounts.quotes(next(iter(self._known)), others)
+                quoted = [quote.symbol.symbol for quote in quotes if quote.symbol.symbol and _in_usd(quote)]
+        self.mirror.learn(connection, [*listed, *quoted], self._instruments, {})
 
     # --- the list of accounts ---------------------------------------------------------------------------------
 
-    def _list(self, now: datetime) -> None:
-        if self._listed_at is not None and now - self._listed_at < self.patience.account:
+    def _list(self, now: datetime, also: str | None) -> None:
+        """Read the list of accounts, where it is not fresh or `also` is not among them."""
+        if self._is_fresh(self._listed_at, self.patience.account) and also in (None, *self._known):
             return
         listed = [a for a in self.client.accounts.list() if a.category in (None, INVESTMENT)]
         connections = {connection.id: connection for connection in self.client.accounts.connections()}
@@ -166,7 +187,7 @@ class Reader:
             )
         for link in connections.values():
             self._learn_instruments(link)
-        self._listed_at = now
+        self._listed_at = self._wall()
 
     def _learn_instruments(self, link: wire.Connection) -> None:
         slug = link.brokerage.slug if link.brokerage else None
@@ -189,8 +210,7 @@ class Reader:
             # Listed no more, which is its problem already.
             return
         symbols |= self._targets(account_id)
-        fresh = known.read_at is not None and now - known.read_at < fresh_for
-        if fresh and symbols <= known.quoted:
+        if self._is_fresh(known.read_at, fresh_for) and symbols <= known.quoted:
             return
         try:
             read = Connected(
@@ -207,7 +227,10 @@ class Reader:
         wanted = symbols | known.quoted
         quotes, unquoted = self._quotes(read, wanted, now)
         self._take(read, quotes, wanted, unquoted, now)
-        known.read_at, known.quoted = now, set(wanted)
+        known.read_at, known.quoted = self._wall(), set(wanted)
+
+    def _is_fresh(self, read_at: float | None, fresh_for: timedelta) -> bool:
+        return read_at is not None and self._wall() - read_at < fresh_for.total_seconds()
 
     def _targets(self, account_id: str) -> frozenset[str]:
         """What the account is to hold: by the portfolio that it follows, and by a run that has not ended."""
@@ -324,6 +347,10 @@ class Reader:
                 listed = self.client.orders.list(account_id, days=90)
                 return next((record for record in listed if record.brokerage_order_id == order_id), None)
             raise
+
+
+def _in_usd(quote: wire.Quote) -> bool:
+    return quote.symbol.currency is None or quote.symbol.currency.code == USD
 
 
 def _costs(read: Connected) -> dict[Symbol, Decimal]:

@@ -52,7 +52,6 @@ class BrokerageVenue:
 
     # An order that the brokerage does not show by then is not there, as far as anybody can tell.
     grace = timedelta(minutes=1)
-    tells = False
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -102,6 +101,11 @@ class BrokerageVenue:
             rows = self._named(account_id, client_order_ids)
         known = (row for row in rows if row["broker_order_id"] is not None or row["due_at"] is None)
         return {row["client_order_id"]: book.broker_order(row) for row in known}
+
+    def in_doubt(self, account_id: AccountId, client_order_ids: Collection[str]) -> Collection[str]:
+        """Those that were written, which is before they are sent, and that nobody confirmed."""
+        rows = self._named(account_id, client_order_ids)
+        return {row["client_order_id"] for row in rows if row["broker_order_id"] is None}
 
     def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
         """Ask the brokerage to cancel what is open of an order, once; whether the order is final now."""

@@ -6,6 +6,7 @@ time, so that a run can be seen on its way and canceled (rules.md 7.4, 8).
 
 import dataclasses
 import json
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,20 +14,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, update
 
 from driftdesk.backend.exchange import book
-from driftdesk.backend.exchange.faults import FaultKind, script, take_fault
-from driftdesk.backend.exchange.fillmodel import FILL_DELAY, FillModel, FillModelName
+from driftdesk.backend.exchange.faults import FaultKind
+from driftdesk.backend.exchange.fillmodel import FILL_DELAY, MINUTE, FillModel, FillModelName
+from driftdesk.backend.exchange.intake import Intake
 from driftdesk.backend.exchange.matching import Settling
-from driftdesk.backend.exchange.terms import check_terms, short_of_cash, short_of_shares, timing, worst_price
+from driftdesk.backend.exchange.terms import STOPPED
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
-from driftdesk.backend.store.tables import orders, positions
-from driftdesk.backend.store.types import Row
+from driftdesk.backend.store.tables import faults, orders
+from driftdesk.backend.store.types import PRICE, Row
 from driftdesk.backend.world import World
-from driftdesk.engine.snapshot import AccountId, Side
-from driftdesk.errors import InputError, Repeated, StateError, Unavailable
-from driftdesk.money import ZERO, cash_of, format_decimal, quantity_of, round_cents
+from driftdesk.engine.snapshot import AccountId, Side, Symbol
+from driftdesk.errors import InputError, StateError, Unavailable
+from driftdesk.money import format_decimal
 from driftdesk.wire.orders import OrderStatus, OrderType, TimeInForce
 
 _NEXT: Final = select(func.min(orders.c.due_at))
@@ -34,19 +36,31 @@ _NEXT_OF: Final = _NEXT.where(orders.c.account_id == bindparam("account"), order
 _NAMED: Final = select(orders).where(
     orders.c.account_id == bindparam("account"), orders.c.client_order_id.in_(bindparam("names", expanding=True))
 )
-_TAKEN: Final = select(orders.c.id).where(
-    orders.c.account_id == bindparam("account"), orders.c.client_order_id == bindparam("name")
+_LOSES: Final = select(exists(select(faults.c.id).where(faults.c.kind == FaultKind.LOSE)))
+# The necessary half of what a look decides: a fill is never better than the last price.
+_WAITS_FOR_STOP: Final = and_(orders.c.type.in_(sorted(STOPPED)), orders.c.stopped_at.is_(None))
+_LAST: Final = bindparam("last", type_=PRICE)
+_BUYS: Final = orders.c.side == Side.BUY
+_REACHED: Final = case(
+    (and_(_WAITS_FOR_STOP, _BUYS), orders.c.stop_price <= _LAST),
+    (_WAITS_FOR_STOP, orders.c.stop_price >= _LAST),
+    (_BUYS, orders.c.limit_price >= _LAST),
+    else_=orders.c.limit_price <= _LAST,
 )
-_HELD: Final = select(positions.c.quantity).where(
-    positions.c.account_id == bindparam("account"), positions.c.symbol == bindparam("of")
+_WAKE: Final = (
+    update(orders)
+    .where(
+        # An order that rests for its price is due at the close.
+        orders.c.due_at == bindparam("close"),
+        orders.c.symbol == bindparam("of"),
+        orders.c.status.in_([OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED]),
+        _REACHED,
+    )
+    .values(due_at=bindparam("now"))
 )
 _FILL_MODEL: Final = "fill_model"
 # An order may only be replaced while it rests at the exchange (wire/alpaca.md 11.4).
 _REPLACEABLE: Final = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.DONE_FOR_DAY})
-
-
-class _VenueRefusal(StateError):
-    """What only shows once the order is at the exchange: it is recorded as rejected instead of refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +78,10 @@ class Exchange:
     """A broker (runs.broker.Broker) over the world's store. It knows orders by client order id, so `grace` is zero."""
 
     grace = timedelta(0)
-    tells = True
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._local = threading.local()
 
     @property
     def model(self) -> FillModel:
@@ -86,9 +100,13 @@ class Exchange:
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """What is submitted inside arrives together, in one transaction."""
-        with self._world.database.write():
-            yield
+        """What is submitted inside arrives together at its end, in one transaction; nothing else happens in it."""
+        with self._intake() as intake:
+            self._local.intake = intake
+            try:
+                yield
+            finally:
+                self._local.intake = None
 
     def submit(self, request: OrderRequest, now: datetime) -> BrokerOrder:
         """Accept a run's order, or record it as rejected with the reason. StateError for a repeated client order id;
@@ -109,6 +127,10 @@ class Exchange:
             rows = connection.execute(_NAMED, {"account": account_id, "names": list(client_order_ids)}).mappings()
             return {row["client_order_id"]: book.broker_order(row) for row in rows}
 
+    def in_doubt(self, account_id: AccountId, client_order_ids: Collection[str]) -> Collection[str]:
+        """None: what `find` does not show was never received."""
+        return ()
+
     def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
         """Cancel what is still open of an order; a final order stays as it is. Nothing of it is open afterwards."""
         self.cancel_open(account_id, client_order_id, now)
@@ -119,7 +141,7 @@ class Exchange:
         with self._world.database.write() as connection:
             row = book.open_order(connection, account_id, client_order_id)
             if row is not None:
-                book.set_status(connection, row, OrderStatus.CANCELED, now)
+                book.set_status(connection, [row], OrderStatus.CANCELED, now)
             return row is not None
 
     def replace(self, row: Row, changes: Changes, now: datetime) -> str:
@@ -152,32 +174,35 @@ class Exchange:
             limit_price=changes.limit_price if changes.limit_price is not None else row["limit_price"],
             stop_price=changes.stop_price if changes.stop_price is not None else row["stop_price"],
         )
+        # A stop that was reached stays so, unless another one is wanted.
+        stopped_at = row["stopped_at"] if changes.stop_price is None else None
         with self._world.database.write() as connection:
-            replaced = book.set_status(connection, row, OrderStatus.REPLACED, now)
-            made = self._accept(connection, request, now, strict=True, replaces=row["id"])
+            book.set_status(connection, [row], OrderStatus.REPLACED, now)
+            intake = Intake(connection, self._world, self.model)
+            made = intake.take(request, now, strict=True, replaces=row["id"], stopped_at=stopped_at)
             if made["status"] == OrderStatus.REJECTED:
                 raise StateError(f"Order {row['id']} cannot be replaced: {made['reject_reason']}.")
-            connection.execute(update(orders).where(orders.c.id == replaced["id"]).values(replaced_by=made["id"]))
+            intake.write()
+            connection.execute(update(orders).where(orders.c.id == row["id"]).values(replaced_by=made["id"]))
         return str(made["id"])
 
     def wake(self, connection: Connection, symbols: Collection[str], now: datetime) -> None:
-        """Look at the resting orders of these symbols again: their price has changed. Those that wait for their first
-        look, or for an auction, keep their time."""
-        connection.execute(
-            update(orders)
-            .where(
-                orders.c.symbol.in_(list(symbols)),
-                orders.c.due_at > now,
-                orders.c.status.in_([OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED]),
-            )
-            .values(due_at=now)
-        )
+        """Look again at the orders of these symbols that rest for a price, where the present one reaches their stop or
+        their limit. Those that wait for anything else (a first look, an auction, the next minute) keep their time."""
+        close = self._world.sessions.next_close(now)
+        for symbol in symbols:
+            quote, _ = self._world.quote(connection, Symbol(symbol), now)
+            if quote.price is not None:
+                connection.execute(_WAKE, {"of": symbol, "close": close, "last": quote.price, "now": now})
 
     def next_update(self, account_id: AccountId, now: datetime) -> datetime:
         """The soonest instant after `now` at which asking again can show something new about the account's orders."""
         with self._world.database.read() as connection:
-            due = connection.scalar(_NEXT_OF, {"account": account_id})
-        return max(now, due) if due else now + FILL_DELAY
+            due: datetime | None = connection.scalar(_NEXT_OF, {"account": account_id})
+            if due is not None:
+                return max(now, due)
+            # Where submissions are still to be lost, sending again at once would only lose the next one.
+            return now + (MINUTE if connection.scalar(_LOSES) else FILL_DELAY)
 
     def next_event(self) -> datetime | None:
         """The earliest instant at which an open order is due, None without one."""
@@ -187,80 +212,30 @@ class Exchange:
 
     def settle(self, now: datetime) -> int:
         """Fill, expire or put off every order due at `now`, oldest first; how many traded."""
-        first = self.next_event()
-        if first is None or first > now:
-            return 0
+        traded = 0
+        while (due := self.next_event()) is not None and due <= now:
+            with self._world.database.write() as connection:
+                market = self._world.market(connection, now)
+                traded += Settling(connection, market, self._world.sessions, self.model).settle()
+        return traded
+
+    @contextmanager
+    def _intake(self) -> Iterator[Intake]:
+        """The intake of the `sending` that this thread is in, or else one in a transaction of its own."""
+        open_one: Intake | None = getattr(self._local, "intake", None)
+        if open_one is not None:
+            yield open_one
+            return
         with self._world.database.write() as connection:
-            market = self._world.market(connection, now)
-            return Settling(connection, market, self._world.sessions, self.model).settle()
+            intake = Intake(connection, self._world, self.model)
+            yield intake
+            intake.write()
 
     def _take(self, request: OrderRequest, now: datetime, *, strict: bool) -> Row:
-        with self._world.database.write() as connection:
-            faulty = bool(script(connection))
-            lost = faulty and take_fault(connection, FaultKind.LOSE, request.symbol)
-            silent = lost or (faulty and take_fault(connection, FaultKind.TIME_OUT, request.symbol))
-            row = None if lost else self._accept(connection, request, now, strict=strict)
+        with self._intake() as intake:
+            lost = intake.disturbed(FaultKind.LOSE, request.symbol)
+            silent = lost or intake.disturbed(FaultKind.TIME_OUT, request.symbol)
+            row = None if lost else intake.take(request, now, strict=strict)
         if row is None or silent:
             raise Unavailable(f"No answer from the exchange to order {request.client_order_id} (fault script).")
         return row
-
-    def _accept(
-        self, connection: Connection, request: OrderRequest, now: datetime, *, strict: bool, replaces: str | None = None
-    ) -> Row:
-        taken = connection.scalar(_TAKEN, {"account": request.account_id, "name": request.client_order_id})
-        if taken is not None:
-            raise Repeated(f"client_order_id {request.client_order_id} is used already; each order needs its own.")
-        order_id = self._world.new_id("order", request.account_id, request.client_order_id)
-        try:
-            check_terms(request)
-            timed = timing(request.time_in_force, now, self._world.sessions, self.model)
-            reserved = self._reserve(connection, request, now)
-            if take_fault(connection, FaultKind.REJECT, request.symbol):
-                raise _VenueRefusal(f"{request.symbol} was rejected by the exchange (fault script)")
-        except (InputError, StateError) as problem:
-            if strict and not isinstance(problem, _VenueRefusal):
-                raise
-            return book.add(
-                connection,
-                order_id,
-                request,
-                now,
-                status=OrderStatus.REJECTED,
-                reject_reason=str(problem),
-                failed_at=now,
-                replaces=replaces,
-            )
-        return book.add(
-            connection,
-            order_id,
-            request,
-            now,
-            status=OrderStatus.ACCEPTED,
-            reserved=reserved,
-            due_at=timed.first_look,
-            expires_at=timed.expires_at,
-            replaces=replaces,
-        )
-
-    def _reserve(self, connection: Connection, request: OrderRequest, now: datetime) -> Decimal:
-        """What the order holds back: USD for a buy, shares for a sell. Raises Insufficient, or _VenueRefusal."""
-        symbol = request.symbol
-        quote, halted = self._world.quote(connection, symbol, now)
-        if not quote.tradable:
-            raise _VenueRefusal(f"{symbol} is not tradable")
-        if halted:
-            raise _VenueRefusal(f"{symbol} is halted")
-        if quote.price is None:
-            raise _VenueRefusal(f"{symbol} has no price")
-        if request.side is Side.BUY:
-            cost = round_cents(request.notional or cash_of(request.quantity or ZERO, worst_price(request, quote.price)))
-            free = self._world.free_cash(connection, request.account_id)
-            if cost > free:
-                raise short_of_cash(cost, free)
-            return cost
-        wanted = request.quantity or quantity_of(request.notional or ZERO, quote.price)
-        available = book.free_shares(connection, request.account_id, symbol)
-        if wanted > available:
-            held = connection.scalar(_HELD, {"account": request.account_id, "of": symbol}) or ZERO
-            raise short_of_shares(symbol, wanted, held, available)
-        return wanted

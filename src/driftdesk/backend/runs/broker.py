@@ -47,8 +47,9 @@ class BrokerOrder:
 class Broker(Protocol):
     """Where a run's orders go. `grace`: how long an order that was sent may be missing from `find`.
 
-    `tells`: whether an order missing for longer was never received, and can be sent again. A broker that does not know
-    orders by client order id cannot tell, and then the run stops for a person (rules.md 7.6).
+    Of an order that is missing for longer, `in_doubt` says whether it may have been received all the same: a broker
+    that does not know orders by client order id cannot tell, and the run stops for a person (rules.md 7.6). One that is
+    in no doubt is sent again.
 
     Orders are submitted inside `sending`, in which a broker may gather them; it has them once that ends. `submit`
     raises BackendError (Unavailable) when it is not known whether the order arrived. `cancel` says whether the order is
@@ -56,7 +57,6 @@ class Broker(Protocol):
     """
 
     grace: timedelta
-    tells: bool
 
     def sending(self) -> AbstractContextManager[None]: ...
 
@@ -65,5 +65,7 @@ class Broker(Protocol):
     def find(self, account_id: AccountId, client_order_ids: Collection[str]) -> dict[str, BrokerOrder]: ...
 
     def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool: ...
+
+    def in_doubt(self, account_id: AccountId, client_order_ids: Collection[str]) -> Collection[str]: ...
 
     def next_update(self, account_id: AccountId, now: datetime) -> datetime: ...

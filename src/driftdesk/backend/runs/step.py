@@ -173,8 +173,8 @@ class Stepper:
     def _progress(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         lost = [line for line in lines if self._lost(moment, line)]
         # After the close a plan is too old to send: what was lost stays unsent and the run times out.
-        if lost and not self.broker.tells:
-            symbols = ", ".join(line["symbol"] for line in lost)
+        if doubtful := self._doubtful(run, lost):
+            symbols = ", ".join(line["symbol"] for line in doubtful)
             return self._end(moment, run, RunStatus.ERROR, f"No answer came to the order for {symbols}. {_LOOK}")
         if lost and moment.now < self._session(run).close:
             return self._mark(moment, run, lost)
@@ -201,6 +201,12 @@ class Stepper:
             and line["marked_by"] != moment.tick_id
             and bool(moment.now - line["marked_at"] >= self.broker.grace)
         )
+
+    def _doubtful(self, run: Run, lost: Sequence[Row]) -> list[Row]:
+        """Those of the lost lines of which nobody can tell whether their orders arrived."""
+        names = [line["client_order_id"] for line in lost]
+        doubted = self.broker.in_doubt(run["account_id"], names) if names else ()
+        return [line for line in lost if line["client_order_id"] in doubted]
 
     def _begin_buys(self, moment: Moment, run: Run, lines: Sequence[Row]) -> list[Send]:
         connection = moment.connection
@@ -280,9 +286,10 @@ class Stepper:
         """After the end: cancel what is still open, drop what was never sent, write the order list."""
         connection, now = moment.connection, moment.now
         lost = [line for line in lines if self._lost(moment, line)]
-        unsent = [line for line in lines if line["state"] == LineState.PLANNED]
-        set_states(connection, unsent, LineState.DROPPED)
-        set_states(connection, lost, LineState.DROPPED if self.broker.tells else LineState.UNKNOWN)
+        doubtful = self._doubtful(run, lost)
+        set_states(connection, doubtful, LineState.UNKNOWN)
+        unsent = [line for line in lines if line["state"] == LineState.PLANNED or line in lost]
+        set_states(connection, [line for line in unsent if line not in doubtful], LineState.DROPPED)
         under_way = (LineState.SUBMITTING, LineState.SUBMITTED)
         open_lines = [line for line in lines if line["state"] in under_way and line not in lost]
         if open_lines:
