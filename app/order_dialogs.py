@@ -22,12 +22,12 @@ def cancel() -> None:
     it = order_writes.under_review()
     if len(it.targets) == 1:
         [row] = it.targets
-        unit = "" if row.order.notional is not None else " shares"
-        st.markdown(state.plain(f"{order_text(row.order)}: {left_text(row.order)}{unit} not filled yet."))
+        st.markdown(state.plain(f"{order_text(row.order)}: {left_text(row.order)} not filled yet."))
         st.caption(f"Order {row.order.id}")
     else:
         names = {view.account.id: label for label, view in state.labels().items()}
-        table = broker_orders_table(it.targets, names)[["Account", "Side", "Symbol", "Terms", "State", "Order id"]]
+        table = broker_orders_table(it.targets, names)[["Account", "Side", "Symbol", "Terms", "Order id"]]
+        table.insert(3, "Not filled yet", [left_text(row.order) for row in it.targets])
         widgets.table(table, broker_orders_alt(it.targets), hide=())
     st.caption("What is filled stays. An order that ends meanwhile is told, and nothing else is canceled for it.")
     footer(f"Cancel {count_of(len(it.targets), 'order')}", ":material/cancel:", it.targets)

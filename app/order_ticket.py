@@ -49,7 +49,7 @@ def replace() -> None:
     it = order_writes.under_review()
     order = it.targets[0].order
     st.markdown(state.plain(order_text(order)))
-    st.caption(f"Order {order.id}. {left_text(order)} of it are not filled; the quantity counts what is.")
+    st.caption(f"Order {order.id}. Not filled yet: {left_text(order)}; the quantity counts what is filled.")
     begin, key = it.begin, f"{it.key}_{it.again}"
     with st.container(horizontal=True):
         size = _text("Quantity, shares", begin.size or str(order.qty), f"replace_qty_{key}")

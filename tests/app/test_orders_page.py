@@ -252,7 +252,8 @@ def test_all_that_is_shown_is_canceled_and_nothing_else(pages: Pages) -> None:
     first, second, other = sell(qty="30"), sell(qty="1"), sell(symbol="TIP", qty="20")
     app = pages("orders", account=ACCOUNT, orders_symbol="BND")
     press(app, "cancel_orders")
-    assert {first.id, second.id} == set(shown(app, "Order id")["Order id"])
+    named = {row["Order id"]: row["Not filled yet"] for row in shown(app, "Not filled yet").to_dict("records")}
+    assert {first.id: "30 shares", second.id: "1 share"} == named
     desk().simulation.advance(seconds=30)  # type: ignore[union-attr]
     press(app)
     assert ["1 order canceled; 1 had ended before: filled."] == said(app.toast)

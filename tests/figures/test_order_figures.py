@@ -64,9 +64,9 @@ def test_the_terms_in_words(expected: str, terms: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("share", "left", "text", "changes"),
     [
-        ("0.3", "7", "Filled 3 of 10 shares (30%) at $312.40 on average.", {}),
-        ("0", "10", "Filled 0 of 10 shares (0%).", {"filled_qty": "0", "filled_avg_price": None, "status": "new"}),
-        ("0", "10", "Filled 0 of 10 shares (0%).", {"filled_qty": None, "filled_avg_price": None}),
+        ("0.3", "7 shares", "Filled 3 of 10 shares (30%) at $312.40 on average.", {}),
+        ("0", "10 shares", "Filled 0 of 10 shares (0%).", {"filled_qty": None, "filled_avg_price": None}),
+        ("0", "1 share", "Filled 0 of 1 share (0%).", {"qty": "1", "filled_qty": "0", "filled_avg_price": None}),
         # 0.8 x 312.40 = 249.92 of 500.
         (
             "0.49984",

@@ -40,8 +40,13 @@ def price_text(price: Decimal) -> str:
     return money(price) if price == floor_cents(price) else f"${format_decimal(price)}"
 
 
+def shares_text(quantity: Decimal) -> str:
+    """``1 share``, ``2.5 shares``."""
+    return f"{format_decimal(quantity)} {'share' if quantity == ONE else 'shares'}"
+
+
 def size_text(order: Order) -> str:
-    """What is wanted: ``10`` shares or ``$250.00``."""
+    """What is wanted: ``10``, which are shares, or ``$250.00``."""
     if order.notional is not None:
         return money(order.notional)
     return format_decimal(order.qty or ZERO)
@@ -74,18 +79,18 @@ def filled_share(order: Order) -> Decimal:
 
 @exact
 def left_text(order: Order) -> str:
-    """What is not filled of it: ``7`` shares or ``$175.00``."""
+    """What is not filled of it: ``7 shares`` or ``$175.00``."""
     if order.notional is not None:
         return money(max(ZERO, order.notional - traded(order)))
-    return format_decimal((order.qty or ZERO) - (order.filled_qty or ZERO))
+    return shares_text((order.qty or ZERO) - (order.filled_qty or ZERO))
 
 
 def filled_text(order: Order) -> str:
     """Filled against wanted in one sentence."""
-    unit = "" if order.notional is not None else " shares"
+    wanted = size_text(order) if order.notional is not None else shares_text(order.qty or ZERO)
     done = money(traded(order)) if order.notional is not None else format_decimal(order.filled_qty or ZERO)
     at = f" at {price_text(order.filled_avg_price)} on average" if order.filled_avg_price else ""
-    return f"Filled {done} of {size_text(order)}{unit} ({percent(filled_share(order), 0)}){at}."
+    return f"Filled {done} of {wanted} ({percent(filled_share(order), 0)}){at}."
 
 
 def ended_text(order: Order) -> str:
@@ -101,9 +106,7 @@ def ended_text(order: Order) -> str:
 def estimate_text(wanted: CreateOrder, market: Order) -> str:
     """What an order would cost or bring, before it is sent; `market` is the estimate of its market order (USD)."""
     quantity, price = market.filled_qty or ZERO, market.filled_avg_price or ZERO
-    said = [
-        f"At the market now about {money(traded(market))}: {format_decimal(quantity)} shares at {price_text(price)}."
-    ]
+    said = [f"At the market now about {money(traded(market))}: {shares_text(quantity)} at {price_text(price)}."]
     if wanted.stop_price is not None:
         said.append(f"It waits until the price reaches {price_text(wanted.stop_price)}.")
     if wanted.limit_price is not None:
