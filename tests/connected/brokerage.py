@@ -33,7 +33,7 @@ KEYS = ("key", "secret")
 PRICES = {"SPY": Decimal(100), "TLT": Decimal(50), "GLD": Decimal(200)}
 PLACE = "/trade/place"
 # Everything is read anew when it is asked for; an open order is looked at every second of market time.
-PATIENCE = Patience(timedelta(0), timedelta(0), timedelta(seconds=1), timedelta(0))
+PATIENCE = Patience(timedelta(0), timedelta(0), timedelta(seconds=1), timedelta(0), instruments=timedelta(0))
 
 
 @dataclass

@@ -124,6 +124,14 @@ class Mirror:
         if rows:
             connection.execute(insert(assets), rows)
 
+    def relearn(self, connection: Connection, said: Mapping[str, BrokerageInstrument]) -> None:
+        """Bring what may be done with assets that are known here up to date, as far as a brokerage says it."""
+        for symbol in said.keys() & set(connection.scalars(select(assets.c.symbol))):
+            now = {"tradable": said[symbol].tradeable, "fractionable": said[symbol].fractionable}
+            values = {name: value for name, value in now.items() if value is not None}
+            if values:
+                connection.execute(update(assets).where(assets.c.symbol == symbol).values(values))
+
     def mark(self, connection: Connection, quotes: Iterable[Quote]) -> None:
         """Take over prices (USD), each with the instant it is of; a symbol that has none any more loses its own."""
         for quote in quotes:

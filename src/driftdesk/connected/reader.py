@@ -48,7 +48,8 @@ _NOT_OFFERED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTE
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long what was read counts as fresh, by the wall clock: one account that a person looks at, and the book.
+    """How long what was read counts as fresh, by the wall clock: an account that a person looks at, the book, and what
+    a brokerage trades.
 
     By the market's: how long an open order is left alone between two looks, and for how long after one of our fills a
     brokerage may still tell of the cash before it (`settling`).
@@ -58,6 +59,7 @@ class Patience:
     book: timedelta = timedelta(minutes=10)
     order: timedelta = timedelta(seconds=15)
     settling: timedelta = timedelta(minutes=5)
+    instruments: timedelta = timedelta(days=1)
 
 
 # Against a server of ours there is nobody to spare.
@@ -100,7 +102,8 @@ class Reader:
         self._known: dict[str, _Known] = {}
         self._listed_at: float | None = None
         self._instruments: dict[str, BrokerageInstrument] = {}
-        self._asked_slugs: set[str] = set()
+        # When each brokerage's list was read.
+        self._listed_slugs: dict[str, float] = {}
         self._lock = threading.RLock()
 
     def refresh(self, account_id: str | None = None, symbols: Iterable[str] = ()) -> None:
@@ -191,16 +194,19 @@ class Reader:
 
     def _learn_instruments(self, link: wire.Connection) -> None:
         slug = link.brokerage.slug if link.brokerage else None
-        if slug is None or slug in self._asked_slugs:
+        if slug is None or self._is_fresh(self._listed_slugs.get(slug), self.patience.instruments):
             return
         try:
-            for instrument in self.client.accounts.instruments(slug):
-                if instrument.exchange_mic in (None, *_AMERICAN):
-                    self._instruments.setdefault(instrument.symbol, instrument)
+            listed = self.client.accounts.instruments(slug)
         except BackendError as error:
             if error.status not in _NOT_OFFERED:
                 raise
-        self._asked_slugs.add(slug)
+            listed = ()
+        american = {each.symbol: each for each in listed if each.exchange_mic in (None, *_AMERICAN)}
+        self._instruments |= american
+        with self.world.database.write() as connection:
+            self.mirror.relearn(connection, american)
+        self._listed_slugs[slug] = self._wall()
 
     # --- one account ------------------------------------------------------------------------------------------
 

@@ -73,14 +73,12 @@ class Accounts(Base):
         now = self.world.now()
         with self.world.database.read() as connection:
             row = self.world.account_row(connection, account_id)
-            market = self.world.market(connection, now)
-            reserved = self.world.snapshot(connection, account_id, (), market).reserved_cash
+            free = self.world.free_cash(connection, account_id)
             worth = round_cents(self._worth(connection, account_id).get(account_id, ZERO))
             last = self._last_days(connection, account_id).get(account_id)
         session = self.world.sessions.latest_opened(now)
         closed = session if session.close <= now else self.world.sessions.before(session.date)
         equity = row["cash"] + worth
-        free = row["cash"] - reserved
         last_cash = last["cash"] if last else None
         last_worth = last["equity"] - last["cash"] if last else None
         return TradingAccount(

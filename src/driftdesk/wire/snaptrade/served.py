@@ -128,10 +128,10 @@ class OlderPosition(Answer):
 
 class BrokerageInstrument(Answer):
     symbol: str
-    exchange_mic: str | None
-    tradeable: bool | None
-    fractionable: bool | None
-    universal_symbol_id: str | None
+    exchange_mic: str | None = None
+    tradeable: bool | None = None
+    fractionable: bool | None = None
+    universal_symbol_id: str | None = None
 
 
 class BrokerageInstruments(Answer):
