@@ -47,7 +47,7 @@ def show(order_id: str | None) -> None:
 def opened(rows: Iterable[AccountOrder]) -> AccountOrder | None:
     """The order that the link names: of `rows`, else one of the account in the sidebar. An unknown one is said."""
     wanted = state.linked(ORDER)
-    if wanted is None:
+    if not wanted:
         return None
     found = next((row for row in rows if row.order.id == wanted), None)
     if found is not None:

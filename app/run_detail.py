@@ -11,6 +11,7 @@ import state
 import streamlit as st
 import widgets
 
+from driftdesk import BackendError
 from driftdesk.figures import (
     count_of,
     cumulative_alt,
@@ -50,8 +51,16 @@ SLIPPAGE_LEGEND = widgets.legend(":orange[▼] sell", ":blue[▲] buy", ":gray[�
 
 
 def show(run_id: str, names: dict[str, str]) -> None:
-    """Draw the run; while it is open on a real clock, look again every two seconds. Raises BackendNotFound."""
-    run = state.desk().run(run_id)
+    """Draw the run; while it is open on a real clock, look again every two seconds. An unknown one is said."""
+    try:
+        run = state.desk().run(run_id)
+    except BackendError as error:
+        # The real API does not recognize an id of another form.
+        if error.status not in (state.NOT_FOUND, *state.REFUSED):
+            raise
+        state.link(state.RUN, None)
+        st.warning(state.plain(f"There is no run {run_id}; choose one of the table."), icon=":material/warning:")
+        return
     with st.container(border=True):
         if run.is_open and state.canceling() == run.id:
             # Not watched meanwhile: drawing again would take the dialog away from under a person's hands.

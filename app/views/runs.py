@@ -10,8 +10,8 @@ from driftdesk.figures import runs_alt, runs_table
 
 names = {view.account.id: label for label, view in state.labels().items()}
 chosen = state.selected_run()
-if chosen is not None:
-    # A link to a run that is not there says so, and the history is still below it.
+if chosen:
+    # Whatever is wrong with one run, the history is still below it.
     with state.sentences():
         run_detail.show(chosen, names)
 

@@ -142,6 +142,12 @@ def test_an_open_run_of_the_account_bars_the_retry(pages: Pages, partial: Any) -
     assert any("may have one at a time" in message.value for message in app.info)
 
 
+def test_a_link_without_a_run_is_none(pages: Pages) -> None:
+    """Nothing is missed, so nothing is said."""
+    app = pages("runs", run="")
+    assert (0, 0, 1) == (len(app.error), len(app.warning), len(alts(app)))
+
+
 def test_a_run_that_filled_has_nothing_to_retry(pages: Pages) -> None:
     """Every order filled: one sentence, and no plan of another run."""
     pages()
@@ -151,10 +157,13 @@ def test_a_run_that_filled_has_nothing_to_retry(pages: Pages) -> None:
     assert "preview_retry" not in {button.key for button in app.button}
 
 
-def test_an_unknown_run_leaves_the_history_and_no_empty_box(pages: Pages) -> None:
-    """One sentence; the history is drawn below it."""
-    app = pages("runs", run="00000000-0000-0000-0000-000000000001")
-    assert (["There is no run"], 0) == ([error.value[:15] for error in app.error], len(app.exception))
+@pytest.mark.parametrize("run", ["00000000-0000-0000-0000-000000000001", "../../health", "<b>"])
+def test_an_unknown_run_leaves_the_history_and_no_empty_box(pages: Pages, run: str) -> None:
+    """One sentence, the same for an id of any form; it leaves the link, and the history is drawn below it."""
+    app = pages("runs", run=run)
+    said = [warning.value.replace("\\", "") for warning in app.warning]
+    assert [f"There is no run {run}; choose one of the table."] == said
+    assert (0, 0, False) == (len(app.error), len(app.exception), "run" in app.query_params)
     assert (1, len(module().runs())) == (len(alts(app)), len(history(app)))
 
 
