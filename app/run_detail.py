@@ -59,7 +59,7 @@ def show(run_id: str, names: dict[str, str]) -> None:
         if error.status not in (state.NOT_FOUND, *state.REFUSED):
             raise
         state.link(state.RUN, None)
-        st.warning(state.plain(f"There is no run {run_id}; choose one of the table."), icon=":material/warning:")
+        st.error(state.plain(f"There is no run {run_id}; choose one of the table."), icon=":material/error:")
         return
     with st.container(border=True):
         if run.is_open and state.canceling() == run.id:

@@ -161,9 +161,9 @@ def test_a_run_that_filled_has_nothing_to_retry(pages: Pages) -> None:
 def test_an_unknown_run_leaves_the_history_and_no_empty_box(pages: Pages, run: str) -> None:
     """One sentence, the same for an id of any form; it leaves the link, and the history is drawn below it."""
     app = pages("runs", run=run)
-    said = [warning.value.replace("\\", "") for warning in app.warning]
+    said = [error.value.replace("\\", "") for error in app.error]
     assert [f"There is no run {run}; choose one of the table."] == said
-    assert (0, 0, False) == (len(app.error), len(app.exception), "run" in app.query_params)
+    assert (0, False) == (len(app.exception), "run" in app.query_params)
     assert (1, len(module().runs())) == (len(alts(app)), len(history(app)))
 
 

@@ -47,10 +47,11 @@ _DIRECTIONS: Final = ("asc", "desc")
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """What a list of orders shows; `after` and `until` are exclusive, `symbols` empty means all (rules.md 8.3)."""
+    """What a list of orders shows; `after` and `until` are exclusive, no `limit` and no `symbols` mean all (rules.md
+    8.3)."""
 
     status: str = "open"
-    limit: int = 50
+    limit: int | None = 50
     after: datetime | None = None
     until: datetime | None = None
     direction: str = "desc"
@@ -187,7 +188,7 @@ class Orders(Holdings):
         found = []
         with self.world.database.write() as connection:
             self.world.account_row(connection, account_id)
-            for order in self.list_orders(account_id, OrderFilter(limit=-1)):
+            for order in self.list_orders(account_id, OrderFilter(limit=None)):
                 self.exchange.cancel(AccountId(account_id), order.client_order_id, self.world.now())
                 canceled = self._order(connection, account_id, orders.c.id == order.id, order.id)
                 found.append(CanceledOrder(id=order.id, status=HTTPStatus.OK, body=canceled))
