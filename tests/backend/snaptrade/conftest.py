@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from driftdesk.backend.api import Credentials, create_app
 from driftdesk.backend.inprocess import InProcessTransport
@@ -52,14 +53,23 @@ class Asker:
         return self.http.request(method, f"{path}?{query}", content=content, headers=headers)
 
 
-@pytest.fixture
-def wall() -> Wall:
-    return Wall()
+@pytest.fixture(scope="session")
+def shared() -> tuple[FastAPI, Wall]:
+    """One app for all tests, for what its first request costs; each gives it a world of its own."""
+    wall = Wall()
+    return create_app(cast(Service, None), Credentials(KEY, SECRET), wall=wall), wall
 
 
 @pytest.fixture
-def http(service: Service, wall: Wall) -> Iterator[httpx.Client]:
-    app = create_app(service, Credentials(KEY, SECRET), wall=wall)
+def wall(shared: tuple[FastAPI, Wall]) -> Wall:
+    shared[1].now = WALL
+    return shared[1]
+
+
+@pytest.fixture
+def http(service: Service, shared: tuple[FastAPI, Wall]) -> Iterator[httpx.Client]:
+    app, _ = shared
+    app.state.service = service
     with httpx.Client(base_url="http://desk", transport=InProcessTransport(app)) as client:
         yield client
 

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 
 from driftdesk.backend.api.snaptrade.signing import Unauthorized
 from driftdesk.backend.service.snaptrade.connection import ConnectionDisabled, ReadOnly
-from driftdesk.errors import DriftdeskError, InputError, NotFound, Unavailable
+from driftdesk.backend.service.snaptrade.trading import UnknownSymbol
+from driftdesk.errors import DriftdeskError, NotFound, Unavailable
 from driftdesk.wire.snaptrade.base import emit
 from driftdesk.wire.snaptrade.served import (
     BAD_ANSWER,
@@ -39,6 +40,7 @@ _STATUSES: Final[tuple[tuple[type[DriftdeskError], HTTPStatus, str], ...]] = (
     (ReadOnly, HTTPStatus.FORBIDDEN, NO_PERMISSION),
     (NotFound, HTTPStatus.NOT_FOUND, NO_SUCH_RESOURCE),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, BAD_ANSWER),
+    (UnknownSymbol, HTTPStatus.BAD_REQUEST, NO_SUCH_SYMBOL),
     (DriftdeskError, HTTPStatus.BAD_REQUEST, NOT_VERIFIED),
 )
 _KINDS: Final[tuple[type[Exception], ...]] = (DriftdeskError, RequestValidationError, HTTPException, OverflowError)
@@ -71,11 +73,7 @@ def error_answer(status: int, code: str, detail: str, headers: Mapping[str, str]
 def refusal(error: DriftdeskError) -> Response:
     """The answer to an error of ours."""
     status, code = next((status, code) for kind, status, code in _STATUSES if isinstance(error, kind))
-    if isinstance(error, Unauthorized):
-        code = error.code
-    elif isinstance(error, InputError) and error.field == "symbol":
-        code = NO_SUCH_SYMBOL
-    return error_answer(status, code, str(error))
+    return error_answer(status, error.code if isinstance(error, Unauthorized) else code, str(error))
 
 
 def failure(message: str) -> Response:

@@ -57,6 +57,10 @@ _WORDS: Final = {
 }
 
 
+class UnknownSymbol(InputError):
+    """A ticker or universal symbol id that is no asset here."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Previewed:
     """An order that can be placed until `ends` (seconds since 1970)."""
@@ -97,8 +101,8 @@ class Trading(Quotes):
         check_order(order, previewed=True)
         self._check_account(order.account_id)
         with self._world.database.read() as connection:
-            asset = asset_row(connection, order.universal_symbol_id or "")
             with _in_their_words():
+                asset = asset_row(connection, order.universal_symbol_id or "")
                 request = read_request(order.account_id, asset, _our_order(order), ALL_TERMS)
                 check_terms(request)
             left = self._cash_after(connection, request)
@@ -226,12 +230,11 @@ def _client_order_id(given: str | None) -> str | None:
 
 @contextmanager
 def _in_their_words() -> Iterator[None]:
-    """Let refusals name fields as SnapTrade does."""
+    """Let refusals name fields as SnapTrade does, and tell an unknown symbol from what else may be wrong."""
     try:
         yield
     except InputError as problem:
-        theirs = _WORDS.get(problem.field)
-        if theirs is None:
-            raise
+        theirs = _WORDS.get(problem.field, problem.field)
         text = re.sub(rf"\b{problem.field}\b", theirs, f"{problem}")
-        raise InputError(text, field=theirs, received=problem.received, allowed=problem.allowed) from None
+        kind = UnknownSymbol if theirs == "symbol" else InputError
+        raise kind(text, field=theirs, received=problem.received, allowed=problem.allowed) from None
