@@ -193,13 +193,19 @@ def test_the_switch(http: httpx.Client, switch: Callable[..., httpx.Response], p
     assert {"type": "read", "disabled": False, "disabled_at": None} == http.get(SWITCH, headers=ORDINARY).json()
 
 
-@pytest.mark.parametrize(("setting", "status"), [({"type": "write"}, 422), ({"disabled": "perhaps"}, 400)])
+@pytest.mark.parametrize(
+    ("setting", "status", "said"),
+    [
+        ({"type": "write"}, 422, "type must be one of trade, read; received 'write'."),
+        ({"disabled": "perhaps"}, 400, "disabled must be true or false; received 'perhaps'."),
+    ],
+)
 def test_what_the_switch_refuses(
-    switch: Callable[..., httpx.Response], http: httpx.Client, setting: dict[str, object], status: int
+    switch: Callable[..., httpx.Response], http: httpx.Client, setting: dict[str, object], status: int, said: str
 ) -> None:
     """In the shape of the ordinary doors, behind their keys."""
-    assert status == switch(**setting).status_code
-    assert {"code", "message"} == set(switch(**setting).json())
+    answer = switch(**setting)
+    assert (status, said, {"code", "message"}) == (answer.status_code, answer.json()["message"], set(answer.json()))
     assert 401 == http.patch(SWITCH, json={"disabled": True}).status_code
 
 

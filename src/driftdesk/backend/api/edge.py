@@ -38,7 +38,7 @@ class Edge:
         self.app = app
         self.credentials = credentials
         self.limits = limits
-        self.snaptrade = SnapTradeDoor(app, credentials, limited=limits.refuse, clock=wall)
+        self.snaptrade = SnapTradeDoor(app, credentials, limited=limits.refuses, clock=wall)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A websocket shows its credentials in its first message (see websocket.py).

@@ -62,7 +62,7 @@ class RateLimits:
         self._windows: dict[str, _Window] = {}
 
     @property
-    def refuse(self) -> bool:
+    def refuses(self) -> bool:
         """Whether there is a limit at all."""
         return self._limit is not None
 

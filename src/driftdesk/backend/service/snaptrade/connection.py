@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
+from driftdesk.backend.service.order_requests import check_choice
 from driftdesk.backend.service.snaptrade.symbols import mic
 from driftdesk.backend.store.tables import accounts, assets
 from driftdesk.errors import NotFound, StateError
 from driftdesk.wire.snaptrade.accounts import Brokerage, Connection
-from driftdesk.wire.snaptrade.rules import one_of
 from driftdesk.wire.snaptrade.served import (
     BrokerageInstrument,
     BrokerageInstruments,
@@ -56,7 +56,7 @@ class Connections:
     def set_connection(self, setting: ConnectionSetting) -> ConnectionState:
         """Disable, enable, or change the type; InputError for an unknown type."""
         if setting.type is not None:
-            one_of("type", setting.type, _TYPES)
+            check_choice("type", setting.type, _TYPES)
         with self._world.database.write():
             before = self.connection_state()
             disabled = before.disabled if setting.disabled is None else setting.disabled

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnClause, ColumnElement, Connection, literal_column
 
 from driftdesk.backend.rows import orders_with_assets
+from driftdesk.backend.service.order_requests import check_choice
 from driftdesk.backend.service.snaptrade.accounts import Accounts
 from driftdesk.backend.service.snaptrade.records import is_open, newer, order_record
 from driftdesk.backend.store.tables import assets, orders
@@ -14,7 +15,6 @@ from driftdesk.engine.snapshot import Symbol
 from driftdesk.errors import InputError, NotFound
 from driftdesk.money import ZERO
 from driftdesk.wire.snaptrade.orders import CancelAnswer, OrderPage, OrderRecord
-from driftdesk.wire.snaptrade.rules import one_of
 
 MOST_DAYS: Final = 90
 _STATES: Final = ("all", "open", "executed")
@@ -35,7 +35,7 @@ class Orders(Accounts):
 
         `state` open: what may still trade; executed: what is final and filled at least in part.
         """
-        one_of("state", state, _STATES)
+        check_choice("state", state, _STATES)
         wanted = self._since(timedelta(days=min(days, MOST_DAYS)))
         if state != "all":
             wanted &= orders.c.due_at.is_not(None) if state == "open" else _EXECUTED

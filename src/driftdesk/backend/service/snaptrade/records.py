@@ -3,8 +3,8 @@
 For every record at every moment total = filled + canceled + open (rules.md 9). Of an order for a number of shares the
 total is that number. An order for a notional has none: its total is what is filled and what the rest of the notional
 would buy, floored to nine decimals, at the price now while it is open, and at the price of its end where it was
-canceled, so that a final record does not change; without a price the rest counts as zero. What a replacement took over
-counts as canceled in the order that it replaced.
+canceled (a price that was set by hand counts for both); without a price the rest counts as zero. What a replacement
+took over counts as canceled in the order that it replaced.
 """
 
 from decimal import Decimal
