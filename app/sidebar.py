@@ -23,10 +23,12 @@ READ_AGAIN = "The book of all accounts is kept for five minutes; the chosen acco
 def show(title: str) -> None:
     """Draw the sidebar for the page called `title`."""
     with st.sidebar:
-        state.settle_account()
+        them = state.settle_account()
+        for trouble in them.troubles.values():
+            st.error(state.plain(trouble), icon=":material/error:")
         st.selectbox(
             "Account",
-            list(state.labels()),
+            list(them.labels),
             key=state.ACCOUNT,
             on_change=state.link_account,
             placeholder="No account yet",

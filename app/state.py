@@ -1,4 +1,4 @@
-"""The only file that touches session, cache and secrets: the desk, what is shown of it, and what a click starts."""
+"""The only file that touches the session: the chosen account and its desk, and what a click starts."""
 
 import threading
 import uuid
@@ -8,178 +8,122 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+import reads
 import streamlit as st
+from reads import label_of
 
-from driftdesk import (
-    AccountView,
-    BackendError,
-    Desk,
-    DriftdeskError,
-    Preview,
-    Proposal,
-    StateError,
-    connect_from_environment,
-    propose,
-    to_portfolio,
-)
+from driftdesk import AccountView, Desk, DriftdeskError, Preview, Proposal, StateError, to_portfolio
 from driftdesk.figures import AccountOrder, Theme, new_york, theme_of, worst_first
 
-ACCOUNT, COMPARE, RUN = "account", "compare", "run"
+ACCOUNT, COMPARE, RUN, HERE = "account", "compare", "run", "_here"
 FOLLOWED = "its own"
-NOT_FOUND, REFUSED = 404, (409, 422)
-MOST_FILLS = 5_000
+NOT_FOUND, REFUSED = reads.NOT_FOUND, (409, 422)
+TITLES = {
+    "embedded": "demo world",
+    "snaptrade": "SnapTrade",
+    "alpaca-sandbox": "Alpaca sandbox",
+    "alpaca-live": "Alpaca LIVE",
+}
 T = TypeVar("T")
 
 
-def _close(desk: Desk) -> None:
-    desk.close()
+@dataclass(frozen=True)
+class Books:
+    """The accounts of every desk: by desk, and by a short label that is stable, because links carry it.
+
+    `troubles` says in a sentence, by desk, why one is missing; where there is only one its error is raised instead.
+    """
+
+    of: dict[str, tuple[AccountView, ...]]
+    labels: dict[str, tuple[str, AccountView]]
+    troubles: dict[str, str]
 
 
-@st.cache_resource(max_entries=1, on_release=_close, show_spinner="Opening the desk. The first time makes its history.")
+def here() -> str:
+    """The name of the desk of the chosen account, the first one before any is chosen."""
+    name: str = st.session_state.get(HERE, "")
+    return name if name in reads.names() else reads.names()[0]
+
+
 def desk() -> Desk:
-    """The one connection of this process; every browser tab sees the same world through it."""
-    return connect_from_environment()
+    """The desk of the chosen account."""
+    return reads.desk(here())
 
 
 def book() -> tuple[AccountView, ...]:
-    """Every account with its drift, by name."""
-    return _far_book() if desk().estimates else _near_book()
-
-
-# Sidebar and page of one script run read the book together; two seconds bound how stale another tab may be.
-@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
-def _near_book() -> tuple[AccountView, ...]:
-    return _sorted_book()
-
-
-# The real API has no bulk answer: hundreds of accounts take a minute. The chosen one is read anew on every page.
-@st.cache_resource(ttl=300, max_entries=1, show_spinner="Reading every account.")
-def _far_book() -> tuple[AccountView, ...]:
-    return _sorted_book()
-
-
-def _sorted_book() -> tuple[AccountView, ...]:
-    return tuple(sorted(desk().book(), key=lambda view: label_of(view).casefold()))
-
-
-@st.cache_resource(ttl=5, max_entries=8, show_spinner=False)
-def _far_account(account_id: str) -> AccountView:
-    return desk().account(account_id)
+    """Every account of this desk with its drift, by name."""
+    return reads.book(here())
 
 
 def runs(account_id: str | None = None) -> tuple[Any, ...]:
-    """The newest runs, of one account or of all."""
-    return _far_runs(account_id) if desk().estimates else _near_runs(account_id)
+    """The newest runs, of one account or of all on this desk."""
+    return reads.runs(here(), account_id)
 
 
-@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
-def _near_runs(account_id: str | None) -> tuple[Any, ...]:
-    return desk().runs(account_id=account_id, max_items=500)
+def runs_on(name: str) -> tuple[Any, ...]:
+    """The newest runs of the desk called `name`."""
+    return reads.runs(name)
 
 
-@st.cache_resource(ttl=15, max_entries=32, show_spinner=False)
-def _far_runs(account_id: str | None) -> tuple[Any, ...]:
-    return desk().runs(account_id=account_id, max_items=500)
+def runs_of(them: Books) -> tuple[Any, ...]:
+    """The newest runs of all desks, newest first."""
+    return tuple(sorted((run for name in them.of for run in runs_on(name)), key=lambda run: run.created_at)[::-1])
 
 
-@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
+def now_on(name: str) -> datetime:
+    """The instant of the desk called `name`."""
+    now: datetime = reads.desk(name).clock().timestamp
+    return now
+
+
 def decisions(account_id: str | None, session: str | None, outcome: str | None) -> tuple[Any, ...]:
     """The newest recorded decisions that fit."""
-    return desk().decisions(account_id=account_id, session=session, outcome=outcome, max_items=500)
+    return reads.decisions(here(), account_id, session, outcome)
 
 
-@st.cache_resource(ttl=2, max_entries=1, show_spinner=False)
 def open_runs() -> tuple[Any, ...]:
     """Every run that has not ended, of however many accounts."""
-    return (*desk().runs(status="QUEUED"), *desk().runs(status="IN_PROGRESS"))
+    return reads.open_runs(here())
 
 
 def orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
     """The open orders of these accounts, then those that ended, newest first, up to 500 of each account."""
-    far = desk().estimates and len(account_ids) > 1
-    return _far_orders(account_ids) if far else _near_orders(account_ids)
+    return reads.orders(here(), account_ids)
 
 
-@st.cache_resource(ttl=2, max_entries=32, show_spinner=False)
-def _near_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
-    return _listed_orders(account_ids)
-
-
-@st.cache_resource(ttl=300, max_entries=1, show_spinner="Reading the orders of every account.")
-def _far_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
-    return _listed_orders(account_ids)
-
-
-def _listed_orders(account_ids: tuple[str, ...]) -> tuple[AccountOrder, ...]:
-    # Two lists: many that ended must not push an open one out. What ends between the two is in both.
-    found = {
-        order.id: AccountOrder(account_id, order, status == "open")
-        for account_id in account_ids
-        for status in ("open", "closed")
-        for order in desk().client.orders.list(account_id, status=status)
-    }
-    newest = sorted(found.values(), key=lambda row: row.order.submitted_at or row.order.created_at, reverse=True)
-    return tuple(sorted(newest, key=lambda row: not row.is_open))
-
-
-# An account trades in many runs: only what was filled between a run's creation and its end can be the run's.
-@st.cache_resource(ttl=5, max_entries=64, show_spinner=False)
 def fills(account_id: str, after: datetime, until: datetime | None) -> tuple[Any, ...]:
     """What was filled in an account between two instants, oldest first."""
-    return desk().client.accounts.activities(
-        account_id, types=("FILL",), after=after, until=until, direction="asc", max_items=MOST_FILLS
-    )
+    return reads.fills(here(), account_id, after, until)
 
 
-@st.cache_resource(ttl=3600, max_entries=500, show_spinner=False)
 def ended_run(run_id: str, updated_at: datetime) -> Any:
     """A run that has ended, with its plan, as it stood at `updated_at`: its list of orders may be written later."""
-    return desk().run(run_id)
+    return reads.ended_run(here(), run_id, updated_at)
 
 
-@st.cache_resource(ttl=60, max_entries=8, show_spinner="Reading the equity of the accounts.")
 def equity_histories(account_ids: tuple[str, ...]) -> tuple[Any, ...]:
     """The equity of each account at the close of its sessions."""
-    return tuple(desk().equity_history(account_id) for account_id in account_ids)
+    return reads.equity_histories(here(), account_ids)
 
 
 def assets(symbols: Iterable[str]) -> dict[str, Any]:
     """What the backend knows of `symbols`; one that it does not know is missing."""
-    return {symbol: asset for symbol in symbols if (asset := _asset(symbol)) is not None}
+    return reads.assets(here(), symbols)
 
 
-# One at a time: the real API lists ten thousand.
-@st.cache_resource(ttl=60, max_entries=1000, show_spinner=False)
-def _asset(symbol: str) -> Any:
-    try:
-        return desk().client.market.asset(symbol)
-    except BackendError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
-
-
-@st.cache_resource(ttl=15, max_entries=8, show_spinner="Working out what every account would do.")
-def proposal(question: str, _portfolio: Any, _draft: Any) -> Proposal:
+def proposal(question: str, portfolio: Any, draft: Any) -> Proposal:
     """What saving the draft would do to the accounts; `question` says in text what is asked, and as of when."""
-    return propose(desk(), _portfolio, _draft, book())
+    return reads.proposal(here(), question, portfolio, draft)
 
 
 def refresh() -> None:
     """Forget what was read: something was written."""
-    reads = (_near_book, _far_book, _far_account, _near_runs, _far_runs, _near_orders, _far_orders)
-    for read in (*reads, decisions, open_runs, fills, equity_histories, _asset, proposal):
-        read.clear()
+    reads.refresh()
 
 
 def theme() -> Theme:
     """The palette of the appearance that the browser shows."""
     return theme_of(st.context.theme.type)
-
-
-def label_of(view: AccountView) -> str:
-    """What the account is called in lists and links; its number where it has no name."""
-    return str(view.account.name or view.account.account_number)
 
 
 def number_of(account_id: str) -> str:
@@ -188,13 +132,36 @@ def number_of(account_id: str) -> str:
     return next(found, account_id)
 
 
+def books() -> Books:
+    """What is on every desk. A label that repeats gets the account's number, and on another desk the desk's title."""
+    found: dict[str, tuple[AccountView, ...]] = {}
+    troubles: dict[str, str] = {}
+    for name in reads.names():
+        try:
+            found[name] = reads.book(name)
+        except DriftdeskError as error:
+            if len(reads.names()) == 1:
+                raise
+            troubles[name] = f"{title_of(name)}: {error}"
+    labels: dict[str, tuple[str, AccountView]] = {}
+    for name, views in found.items():
+        for view in views:
+            label = label_of(view)
+            if label in labels:
+                same = labels[label][0] == name
+                label = f"{label} ({view.account.account_number if same else title_of(name)})"
+            labels[label] = (name, view)
+    return Books(found, labels, troubles)
+
+
 def labels() -> dict[str, AccountView]:
-    """Accounts by a short label that is stable, because links carry it; a name that repeats gets its number."""
-    found: dict[str, AccountView] = {}
-    for view in book():
-        label = label_of(view)
-        found[label if label not in found else f"{label} ({view.account.account_number})"] = view
-    return found
+    """The accounts of this desk by their labels."""
+    return {label: view for label, (name, view) in books().labels.items() if name == here()}
+
+
+def title_of(name: str) -> str:
+    """What a desk is called beside its accounts."""
+    return TITLES.get(name, name.partition("://")[2] or name)
 
 
 def kept(name: str, make: Callable[[], T]) -> T:
@@ -233,22 +200,27 @@ def selected_row(key: str) -> int | None:
     return rows[0] if rows else None
 
 
-def settle_account() -> None:
-    """Make link and select box name the same account before the box is drawn.
+def settle_account() -> Books:
+    """Make link and select box name the same account before the box is drawn; the accounts to choose from.
 
     A link names it; otherwise the one chosen before; on the first visit the one furthest outside its bands. Not a
     bound widget: a page link could not choose an account then, and a page change would take it out of the link.
     """
-    known = labels()
+    them = books()
+    known = them.labels
     linked = st.query_params.get(ACCOUNT)
     if linked in known:
         st.session_state[ACCOUNT] = linked
     elif linked is not None:
         say(f"There is no account {linked} here; another one is shown.", "problem")
     if st.session_state.get(ACCOUNT) not in known:
-        worst = sorted(worst_first(book()), key=lambda view: view.drift is None)
-        st.session_state[ACCOUNT] = next((label for label, view in known.items() if view in worst[:1]), None)
+        everyone = [view for views in them.of.values() for view in views]
+        worst = sorted(worst_first(everyone), key=lambda view: view.drift is None)
+        st.session_state[ACCOUNT] = next((label for label, (_, view) in known.items() if view in worst[:1]), None)
+    if st.session_state[ACCOUNT] is not None:
+        st.session_state[HERE] = known[st.session_state[ACCOUNT]][0]
     link_account()
+    return them
 
 
 def link_account() -> None:
@@ -270,7 +242,7 @@ def account() -> AccountView:
     if view is None:
         st.info("There is no account to show yet.")
         st.stop()
-    return _far_account(view.account.id) if desk().estimates else view
+    return reads.account(here(), view)
 
 
 @contextmanager
@@ -371,7 +343,7 @@ def under_review(drawn: Preview) -> Preview | None:
     kept = review()
     if not kept.open or kept.preview is None:
         return None
-    if desk().estimates:
+    if desk().estimates or desk().by_hand:
         asked = [(it.snapshot.account_id, it.snapshot.excluded, it.request) for it in (kept.preview, drawn)]
         return kept.preview if asked[0] == asked[1] else None
     return kept.preview if kept.hash == drawn.hash else None

@@ -25,8 +25,11 @@ RECENT = timedelta(days=30)
 LISTED = 6
 NOT_HERE = ("Type", "Orders", "Initiated from", "Skipped", "Failed", "Reason", "Run")
 
-views, runs = state.book(), state.runs()
-names = {view.account.id: label for label, view in state.labels().items()}
+them = state.books()
+views = tuple(view for each in them.of.values() for view in each)
+runs = state.runs_of(them)
+names = {view.account.id: label for label, (_, view) in them.labels.items()}
+desks = {view.account.id: state.title_of(name) for name, each in them.of.items() for view in each}
 outside = [view for view in views if standing(view) == "Outside band"]
 near = sum(standing(view) == "Near the edge" for view in views)
 equity = sum(map(equity_of, views), Decimal(0))
@@ -50,17 +53,27 @@ widgets.metrics(
 
 st.subheader("Accounts, worst first")
 book = book_table(views)
+if len(them.of) > 1:
+    book.insert(1, "Desk", [desks[account_id] for account_id in book["Account id"]])
 widgets.table(book, book_alt(views))
 widgets.download(book, "accounts", key="download_accounts")
 
 halves = st.grid(2, gap="medium", min_column_width=430)
 with halves.cell(), st.container(border=True, height="stretch"):
     st.subheader("Worst band used")
-    widgets.chart(book_figure(views, state.theme()), book_alt(views), "book_chart")
+    if any(view.drift is not None and view.drift.largest_band_used for view in views):
+        widgets.chart(book_figure(views, state.theme()), book_alt(views), "book_chart")
+    else:
+        st.caption("No account follows a portfolio with bands yet.")
 with halves.cell():
     with st.container(border=True):
         st.subheader("Needs attention")
-        found = attention(views, runs, state.desk().clock().timestamp - RECENT)
+        # Each desk by its own clock: that of the demo world stands still.
+        found = [
+            item
+            for name, each in them.of.items()
+            for item in attention(each, state.runs_on(name), state.now_on(name) - RECENT)
+        ]
         if not found:
             st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
         for item in found[:LISTED]:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from driftdesk.connect import connect, connect_from_environment
+    from driftdesk.connect import connect, connect_from_environment, targets_from_environment
     from driftdesk.desk import AccountView, Desk, Mode
     from driftdesk.engine.measures import accuracy
     from driftdesk.engine.plan import MIN_NOTIONAL, Options, RunType, Toward
@@ -70,6 +70,7 @@ __all__ = [
     "read_portfolio",
     "residual_drift",
     "retry_of",
+    "targets_from_environment",
     "to_portfolio",
     "typed_of",
     "unfit_assets",
@@ -81,7 +82,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "connect": ("connect", "connect_from_environment"),
+    "connect": ("connect", "connect_from_environment", "targets_from_environment"),
     "desk": ("AccountView", "Desk", "Mode"),
     "engine.measures": ("accuracy",),
     "engine.plan": ("MIN_NOTIONAL", "Options", "RunType", "Toward"),

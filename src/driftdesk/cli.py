@@ -34,6 +34,7 @@ from driftdesk.launch import (
     jumps_allowed,
     live_allowed,
     open_app,
+    split_targets,
 )
 from driftdesk.money import parse_decimal
 
@@ -81,11 +82,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     parser.add_argument(
         "--backend", metavar="NAME",
-        help="what the pages show: embedded (the default), alpaca-sandbox, alpaca-live, or the URL of a "
-        "`driftdesk serve` (DRIFTDESK_BACKEND)",
+        help="what the pages show: embedded (the default), alpaca-sandbox, alpaca-live, snaptrade, or the URL of a "
+        "`driftdesk serve`; several with commas between them (DRIFTDESK_BACKEND)",
     )  # fmt: skip
     parser.add_argument(
-        "--live", action="store_true", help="allow alpaca-live, which moves real money (DRIFTDESK_ALLOW_LIVE=1)"
+        "--live",
+        action="store_true",
+        help="allow alpaca-live, and orders through snaptrade, which move real money (DRIFTDESK_ALLOW_LIVE=1)",
     )
     parser.set_defaults(run=_open)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -257,14 +260,17 @@ def _open(arguments: argparse.Namespace) -> int:
     world = _world(arguments)
     port = choose_port(arguments.port)
     remote = arguments.backend or os.environ.get(BACKEND_VARIABLE) or EMBEDDED
-    if remote == EMBEDDED:
-        print(f"The demo world is in {world.data}.", flush=True)
-        _build(world)
-    else:
+    targets = split_targets(remote)
+    others = [target for target in targets if target != EMBEDDED]
+    if others:
         from driftdesk.connect import check_backend  # noqa: PLC0415 - as in _world
 
-        check_backend(remote, allow_live=arguments.live or live_allowed())
-        print(f"The pages show {remote}.", flush=True)
+        for target in others:
+            check_backend(target, allow_live=arguments.live or live_allowed())
+        print(f"The pages show {', '.join(targets)}.", flush=True)
+    if EMBEDDED in targets:
+        print(f"The demo world is in {world.data}.", flush=True)
+        _build(world)
     print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
     chosen = {BACKEND_VARIABLE: arguments.backend, LIVE_VARIABLE: YES if arguments.live else None}
     said = {name: value for name, value in chosen.items() if value is not None}

@@ -45,6 +45,7 @@ from driftdesk.launch import (
     data_directory,
     jumps_allowed,
     live_allowed,
+    split_targets,
     working_folder,
 )
 from driftdesk.market_calendar import new_york_sessions
@@ -271,10 +272,16 @@ def _folders() -> tuple[Path, Path]:
     return working_folder(), Path.home()
 
 
-def connect_from_environment() -> Desk:
-    """The desk that the pages open: DRIFTDESK_BACKEND, _DATA, _PRICES, _COLUMN, _ALLOW_JUMPS and _ALLOW_LIVE."""
+def targets_from_environment() -> tuple[str, ...]:
+    """What the pages show, by DRIFTDESK_BACKEND: one name or URL, or several with commas between them."""
+    return split_targets(os.environ.get(BACKEND_VARIABLE) or EMBEDDED)
+
+
+def connect_from_environment(target: str | None = None) -> Desk:
+    """A desk that the pages open, the first of `targets_from_environment` by default: by DRIFTDESK_DATA, _PRICES,
+    _COLUMN, _ALLOW_JUMPS and _ALLOW_LIVE."""
     return connect(
-        os.environ.get(BACKEND_VARIABLE) or EMBEDDED,
+        target or targets_from_environment()[0],
         data=os.environ.get(DATA_VARIABLE) or None,
         prices=os.environ.get(PRICES_VARIABLE) or None,
         column=os.environ.get(COLUMN_VARIABLE) or None,

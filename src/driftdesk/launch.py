@@ -40,6 +40,19 @@ def data_directory(given: Path | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
+def split_targets(text: str) -> tuple[str, ...]:
+    """The names and URLs in `text`, each once; InputError where there is none."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found:
+        raise InputError(
+            "--backend names nothing to show; use embedded, snaptrade, a service or a URL, or several with commas.",
+            field="--backend",
+            received=text,
+            allowed="one name or URL, or several",
+        )
+    return found
+
+
 def jumps_allowed() -> bool:
     """Whether DRIFTDESK_ALLOW_JUMPS is 1; InputError for anything but 1, 0 and nothing."""
     return _switched_on(JUMPS_VARIABLE)

@@ -325,7 +325,7 @@ def test_five_hundred_orders(pages: Pages, demo_directory: Path) -> None:
 def on(pages: Pages, demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mode], Any]:
     """Put the pages on the real API's surface in this mode; gives the surface that answers. It takes the documented
     fields of an order (wire/alpaca.md 11.4)."""
-    import state  # noqa: PLC0415 - on the path only where the pages are
+    import reads  # noqa: PLC0415 - on the path only where the pages are
 
     monkeypatch.setitem(real_surface.FIELDS, "", set(CreateOrder.model_fields))
     monkeypatch.setitem(real_surface.PATHS, "broker.test", (*real_surface.PATHS["broker.test"], ESTIMATION))
@@ -334,7 +334,7 @@ def on(pages: Pages, demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
     def opener(mode: Mode) -> Any:
         opened, surface = real_surface.real_desk(open_world(demo_directory, SIMULATED), mode)
-        monkeypatch.setattr(state, "connect_from_environment", lambda: opened)
+        monkeypatch.setattr(reads, "connect_from_environment", lambda _name: opened)
         return surface
 
     return opener

@@ -305,7 +305,10 @@ def test_subscribing_says_that_a_run_is_queued_and_queues_it(growth: tuple[AppTe
     ivy = state.labels()["Ivy"]
     expected = len(state.desk().preview(ivy.account.id, model=state.desk_model(portfolio)).plan.orders)
     app.button(key="subscribe").click().run()
-    assert any(f"queues a run at once. As of now a rebalance would send {expected} orders" in text for text in said(app.warning))
+    assert any(
+        f"queues a run at once. As of now a rebalance would send {expected} orders" in text
+        for text in said(app.warning)
+    )
     assert app.button(key="write_confirm").disabled
     confirm(app)
     assert (0, "Growth") == (len(app.exception), state.labels()["Ivy"].portfolio.name)

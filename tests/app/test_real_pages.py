@@ -22,13 +22,13 @@ RUNS = "/v1/rebalancing/runs"
 @pytest.fixture
 def show(pages: Pages, demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mode], RealSurface]:
     """Put the pages on a desk of this mode, over the demo world; gives the surface that answers it."""
-    import state  # noqa: PLC0415 - on the path only where the pages are
+    import reads  # noqa: PLC0415 - on the path only where the pages are
 
     assert pages is not None
 
     def opener(mode: Mode) -> RealSurface:
         desk, surface = real_desk(open_world(demo_directory, SIMULATED), mode)
-        monkeypatch.setattr(state, "connect_from_environment", lambda: desk)
+        monkeypatch.setattr(reads, "connect_from_environment", lambda _name: desk)
         return surface
 
     return opener
