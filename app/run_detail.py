@@ -128,7 +128,7 @@ def _metrics(run: Any) -> None:
             (
                 "Traded",
                 money(run_traded(run), cents=False),
-                "nothing sent yet" if of_sent is None else f"{of_sent:.0f}% of what was sent",
+                "nothing filled" if of_sent is None else f"{of_sent:.0f}% of what was sent",
                 "gray",
             ),
             (
