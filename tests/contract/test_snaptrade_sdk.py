@@ -54,16 +54,17 @@ SEED_KEYS = set(OrderRecord.model_fields) - {
 def older_sdk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The directory of an older SDK, installed at first use; the test is skipped where that is not possible."""
     made: dict[str, Path] = {}
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "1", "--timeout", "10"]
 
     def install(version: str) -> Path:
         if version not in made:
             target = tmp_path_factory.mktemp("snaptrade") / version
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{target}"]
-            done = subprocess.run(
-                [*command, f"snaptrade-python-sdk=={version}"], capture_output=True, text=True, timeout=120, check=False
-            )
-            if done.returncode != 0:
-                pytest.skip(f"snaptrade-python-sdk {version} cannot be installed here: {done.stderr.strip()[-200:]}")
+            command = [*pip, "--target", f"{target}", f"snaptrade-python-sdk=={version}"]
+            try:
+                subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+            except subprocess.SubprocessError as problem:
+                said = getattr(problem, "stderr", None) or f"{problem}"
+                pytest.skip(f"snaptrade-python-sdk {version} cannot be installed here: {said.strip()[-200:]}")
             made[version] = target
         return made[version]
 
