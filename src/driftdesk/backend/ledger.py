@@ -23,7 +23,8 @@ OUTSIDE, MARKET, ROUNDING = "outside", "market", "rounding"
 # The kind of entry, and of flow, that pays a dividend: income of the account, not money put into it.
 DIVIDEND: Final = "dividend"
 HOUSE: Final = frozenset({OUTSIDE, MARKET, ROUNDING})
-
+# A statement of SQLite takes 32,766 values; a dividend may be for more accounts.
+_IDS_AT_ONCE: Final = 10_000
 
 _CASH: Final = select(accounts.c.id, accounts.c.cash).where(accounts.c.id.in_(bindparam("ids", expanding=True)))
 _HELD: Final = select(positions).where(positions.c.account_id.in_(bindparam("ids", expanding=True)))
@@ -60,12 +61,16 @@ class Balances:
 
     def __init__(self, connection: Connection, account_ids: Collection[str]) -> None:
         self._connection = connection
-        ids = {"ids": list(account_ids)}
-        self._cash: dict[str, Decimal] = {row.id: row.cash for row in connection.execute(_CASH, ids)}
+        self._cash: dict[str, Decimal] = {}
         # Quantity and cost basis, as they were read and as they are now.
-        self._read: dict[_Key, _Lot] = {
-            (row.account_id, row.symbol): (row.quantity, row.cost_basis) for row in connection.execute(_HELD, ids)
-        }
+        self._read: dict[_Key, _Lot] = {}
+        wanted = list(account_ids)
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            ids = {"ids": wanted[start : start + _IDS_AT_ONCE]}
+            self._cash |= {row.id: row.cash for row in connection.execute(_CASH, ids)}
+            self._read |= {
+                (row.account_id, row.symbol): (row.quantity, row.cost_basis) for row in connection.execute(_HELD, ids)
+            }
         self._held = dict(self._read)
         self._moved: set[str] = set()
         self._entries: list[dict[str, Any]] = []
@@ -133,8 +138,9 @@ class Balances:
         if change > ZERO:
             self._held[key] = (left, basis + cost)
         else:
-            # What leaves takes its proportion of the cost basis with it.
-            self._held[key] = (left, round_to(basis * left / quantity, CENT, ROUND_HALF_UP))
+            # What leaves takes its proportion of the cost basis with it; what is sold short never had one.
+            share = round_to(basis * left / quantity, CENT, ROUND_HALF_UP) if quantity else ZERO
+            self._held[key] = (left, share)
 
 
 def post(connection: Connection, at: datetime, kind: str, reference: str, transfers: Collection[Transfer]) -> None:

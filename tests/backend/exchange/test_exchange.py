@@ -4,14 +4,15 @@ Prices are set by hand: SPY 100, TLT 50, GLD 200. Wednesday 11 March 2026, 10:00
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from driftdesk.backend.exchange import Exchange
+from driftdesk.backend.exchange import Exchange, matching
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.tables import fills
@@ -107,7 +108,7 @@ def test_a_notional_buys_the_floored_quantity(
         pytest.param("buy GLD for 600.00", "0.0001", "400.00", id="at the lowest price"),
         pytest.param("sell SPY for 123.45", None, "1123.45", id="a sold notional too"),
         pytest.param("sell SPY 1.23456789", "33.3333", "1041.15", id="41.1522 goes down"),
-        pytest.param("buy GLD 0.015", "1.00", "999.98", id="0.015 is half up"),
+        pytest.param("buy GLD 1.015", "1.00", "998.98", id="1.015 is half up"),
         pytest.param("sell SPY 0.005", "1.00", "1000.01", id="half up on a sale too"),
     ],
 )
@@ -123,7 +124,7 @@ def test_the_rounding_account_is_the_sum_of_the_fills(floor: Floor) -> None:
     """Cash moved is quantity x price + rounding, for every fill, to the last digit (rules.md 1.4)."""
     for symbol, price in (("SPY", "33.3333"), ("TLT", "7.77"), ("GLD", "417.8")):
         floor.price(symbol, price)
-    for text in ("sell SPY 1.23456789", "buy GLD for 333.33", "sell TLT for 10.01", "buy TLT 0.123456789"):
+    for text in ("sell SPY 1.23456789", "buy GLD for 333.33", "sell TLT for 10.01", "buy TLT 0.223456789"):
         floor.send(text)
     floor.exchange.settle(TEN + SECOND)
     with floor.service.world.database.read() as connection:
@@ -195,15 +196,141 @@ def test_no_more_is_sold_than_is_held(floor: Floor) -> None:
     assert Decimal(1600) == floor.cash
 
 
-def test_two_sells_at_a_fallen_price_share_what_is_held(floor: Floor) -> None:
-    """500 USD and 5 shares of 10 SPY; at 60 the first takes 8.333333333 and the second what is left."""
-    first, second = floor.send("sell SPY for 500.00"), floor.send("sell SPY 5", at=TEN + timedelta(microseconds=1))
+def test_what_another_order_holds_back_is_not_sold(floor: Floor) -> None:
+    """500 USD and 5 shares of 10 SPY; at 60 the first would take 8.333333333, and gets the 5 that are not promised."""
+    first, second = floor.send("sell SPY for 500.00"), floor.send("sell SPY 5")
     floor.price("SPY", "60")
-    floor.exchange.settle(TEN + 2 * SECOND)
-    assert [Decimal("8.333333333"), Decimal("1.666666667")] == [
-        floor.order(sent).filled_qty for sent in (first, second)
-    ]
+    floor.exchange.settle(TEN + SECOND)
+    for sent in (first, second):
+        assert (Decimal(5), "filled") == (floor.order(sent).filled_qty, floor.order(sent).status)
     assert floor.held("SPY") is None
+    assert Decimal(1600) == floor.cash
+
+
+def test_a_notional_that_ends_short_is_told_by_its_fill(floor: Floor) -> None:
+    """All 10 for 900 USD at 60: one fill ends the order, with its price; no second one without."""
+    sent = floor.send("sell SPY for 900.00")
+    floor.price("SPY", "60")
+    floor.exchange.settle(TEN + SECOND)
+    told = floor.service.order_history(floor.account, sent.id).updates
+    assert [("accepted", None), ("fill", Decimal(60))] == [(update.event, update.price) for update in told]
+
+
+def test_orders_of_one_instant_are_settled_as_they_came_in(floor: Floor) -> None:
+    """The simulated clock stands still between them; their ids say nothing of their order."""
+    sent = [floor.send("sell SPY 1") for _ in range(8)]
+    floor.exchange.settle(TEN + SECOND)
+    with floor.service.world.database.read() as connection:
+        traded = list(connection.scalars(select(fills.c.order_id).order_by(fills.c.id)))
+    assert [order.id for order in sent] == traded
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("buy GLD for 1.00", "accepted"),
+        ("buy GLD for 0.99", "rejected"),
+        ("buy GLD for 0.999999999", "rejected"),
+        ("buy GLD 0.005", "accepted"),
+        ("buy GLD 0.0049", "rejected"),
+        ("sell SPY for 0.01", "accepted"),
+        ("sell SPY 0.000000001", "accepted"),
+    ],
+)
+def test_a_buy_is_worth_a_dollar_at_least(floor: Floor, text: str, status: str) -> None:
+    """Exactly 1.00 is taken, of 0.005 GLD at 200 too; sells are exempt (rules.md 6.3; wire/alpaca.md 11.4)."""
+    sent = floor.send(text)
+    assert status == sent.status
+    assert (sent.reason is not None and "worth at least 1 USD" in sent.reason) is (status == "rejected")
+
+
+def test_orders_sent_together_are_as_one_after_the_other(
+    service: Service, open_account: Callable[..., str], floor: Floor
+) -> None:
+    """1,000 USD and 10 SPY are promised once, whether each order has a transaction of its own or all have one."""
+    texts = ("buy GLD for 600", "sell SPY 6", "buy TLT for 400.01", "sell SPY 4.1", "sell SPY 4", "buy TLT for 400")
+    apart = [floor.send(text) for text in texts]
+    other = Floor(service, open_account("1000.00", SPY="10", TLT="20"))
+    with service.exchange.sending():
+        together = [other.send(text) for text in texts]
+    assert ["accepted", "accepted", "rejected", "rejected", "accepted", "accepted"] == [
+        sent.status for sent in together
+    ]
+    assert [(sent.status, sent.reason) for sent in apart] == [(sent.status, sent.reason) for sent in together]
+    assert {sent.client_order_id: sent for sent in together} == service.exchange.find(
+        other.account, [sent.client_order_id for sent in together]
+    )
+    assert Decimal(0) == other.buying_power
+    assert 8 == service.exchange.settle(TEN + SECOND)
+    assert [floor.cash, floor.held("SPY"), floor.held("TLT")] == [other.cash, other.held("SPY"), other.held("TLT")]
+
+
+def test_what_was_sent_together_arrives_together_or_not_at_all(floor: Floor) -> None:
+    """A repeated client order id is refused among them too; a transaction that breaks off leaves nothing."""
+    with floor.exchange.sending():
+        floor.send("sell SPY 1", name="mine")
+        with pytest.raises(StateError, match="mine is used already"):
+            floor.send("sell SPY 2", name="mine")
+    with suppress(KeyboardInterrupt), floor.exchange.sending():
+        floor.send("sell SPY 9", name="lost")
+        raise KeyboardInterrupt
+    assert ["mine"] == list(floor.exchange.find(floor.account, ["mine", "lost"]))
+    assert "accepted" == floor.send("sell SPY 9", name="lost").status
+
+
+def test_orders_sent_together_read_an_account_once(floor: Floor) -> None:
+    """What many orders need is not asked for again: the statements do not grow with the orders."""
+
+    def statements(count: int) -> int:
+        seen: list[str] = []
+        engine = floor.service.world.database.engine
+        event.listen(engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+        with floor.exchange.sending():
+            for _ in range(count):
+                floor.send("buy GLD for 1.00")
+        # Each asks whether its client order id is taken.
+        return len(seen) - count
+
+    assert statements(2) == statements(20)
+
+
+def test_no_order_makes_the_store_read_all_of_them(floor: Floor) -> None:
+    """Every statement about orders on the way of an order finds its rows by an index."""
+    seen: dict[str, object] = {}
+    engine = floor.service.world.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *told: seen.setdefault(told[2], told[3]))
+    floor.send("buy GLD 1", name="first")
+    floor.send("sell SPY 1")
+    floor.exchange.find(floor.account, ["first"])
+    floor.exchange.next_update(floor.account, TEN)
+    floor.price("SPY", "99")
+    floor.exchange.settle(TEN + SECOND)
+    floor.exchange.cancel(floor.account, "first", TEN + SECOND)
+    about = {text: asked for text, asked in seen.items() if "orders" in text and not text.startswith("INSERT")}
+    with engine.connect() as connection:
+        plans = [
+            (text, step[3])
+            for text, asked in about.items()
+            for step in connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {text}", asked[0] if isinstance(asked, list) else asked
+            )
+        ]
+    assert len(about) > 8
+    assert [] == [(text, step) for text, step in plans if step.startswith("SCAN orders")]
+    of_account = [step for text, step in plans if "sum(orders.reserved)" in text and " orders " in step]
+    assert len(of_account) > 2
+    assert all("open_orders_by_account (account_id=" in step for step in of_account)
+
+
+def test_many_due_orders_are_settled_in_parts(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at a time here: each part finds what the one before left, the last one what is held no more."""
+    sent = [floor.send(text) for text in ("sell SPY for 500", "sell SPY 2", "sell SPY for 300", "buy GLD for 900")]
+    monkeypatch.setattr(matching, "_DUE", matching._DUE.limit(2))
+    floor.price("SPY", "60")
+    assert 4 == floor.exchange.settle(TEN + SECOND)
+    # 500 USD would take 8.333333333, but 2 and 3 shares are promised to the others.
+    assert [Decimal(5), Decimal(2), Decimal(3)] == [floor.order(order).filled_qty for order in sent[:3]]
+    assert Decimal(700) == floor.cash
 
 
 def test_a_client_order_id_is_used_once(floor: Floor) -> None:
@@ -211,6 +338,15 @@ def test_a_client_order_id_is_used_once(floor: Floor) -> None:
     floor.send("buy GLD for 5000.00", name="mine")
     with pytest.raises(StateError, match="mine is used already"):
         floor.send("buy GLD for 5.00", name="mine")
+
+
+@pytest.mark.parametrize(("text", "status"), [("sell SPY 10", "accepted"), ("sell SPY for 10", "rejected")])
+def test_only_whole_shares_trade_of_what_is_not_fractionable(floor: Floor, text: str, status: str) -> None:
+    """A run's notional is rejected as a person's is refused (issue 4: no longer fractionable)."""
+    floor.service.set_asset(SetAsset(symbol="SPY", fractionable=False))
+    sent = floor.send(text)
+    assert status == sent.status
+    assert status == "accepted" or sent.reason == "SPY is not fractionable, only whole shares of it are traded"
 
 
 @pytest.mark.parametrize(
@@ -258,6 +394,16 @@ def test_a_halted_order_is_tried_again_each_minute(floor: Floor) -> None:
     floor.service.set_asset(SetAsset(symbol="SPY", halted=False))
     assert 1 == floor.exchange.settle(at)
     assert at == floor.order(sent).filled_at
+
+
+def test_what_is_no_longer_tradable_does_not_trade(floor: Floor) -> None:
+    """Accepted before it ended: the order waits, and trades when that is taken back."""
+    sent = floor.send("sell SPY 6")
+    floor.service.set_asset(SetAsset(symbol="SPY", tradable=False))
+    assert 0 == floor.exchange.settle(TEN + SECOND)
+    floor.service.set_asset(SetAsset(symbol="SPY", tradable=True))
+    assert 1 == floor.exchange.settle(TEN + SECOND + timedelta(minutes=1))
+    assert "filled" == floor.order(sent).status
 
 
 def test_a_day_order_expires_at_its_close(floor: Floor) -> None:
@@ -310,6 +456,25 @@ def test_a_buy_by_quantity_never_overdraws(floor: Floor) -> None:
     floor.exchange.settle(TEN + SECOND)
     assert Decimal("6.666666666") == floor.order(sent).filled_qty
     assert Decimal("0.00") == floor.cash
+
+
+def test_more_shares_than_can_be_recorded_are_not_bought(service: Service, open_account: Callable[..., str]) -> None:
+    """9,000,000,000 shares fit; at 0.0001 USD a million USD would be more, and what is over is not paid for."""
+    floor = Floor(service, open_account("9000000000.00"))
+    floor.price("GLD", "0.0001")
+    bought = floor.trade("buy GLD for 1000000.00")
+    assert (Decimal(9_000_000_000), "filled") == (bought.filled_qty, bought.status)
+    assert Decimal(9_000_000_000 - 900_000) == floor.cash
+    again = floor.trade("buy GLD 10000")
+    assert (Decimal(0), "canceled") == (again.filled_qty, again.status)
+
+
+def test_an_order_is_worth_no_more_than_can_be_recorded(service: Service, open_account: Callable[..., str]) -> None:
+    """46,000,000 GLD at 200 are 9,200,000,000 USD, which the account has."""
+    sent = Floor(service, open_account("10000000000.00")).send("buy GLD 46000000")
+    assert "rejected" == sent.status
+    assert sent.reason is not None
+    assert "at most 9000000000 USD" in sent.reason
 
 
 def test_a_rejected_order_says_why(service: Service, floor: Floor) -> None:

@@ -4,15 +4,18 @@ Wednesday 11 March 2026, 10:00 New York; SPY 100, TLT 50, GLD 200. The account: 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from conftest import WEDNESDAY_10AM
+from sqlalchemy import select
 
 from driftdesk.backend.ledger import check_balances
 from driftdesk.backend.service import Service
+from driftdesk.backend.store.tables import orders
 from driftdesk.engine.schedule import NEW_YORK
+from driftdesk.engine.snapshot import AccountId
 from driftdesk.errors import DriftdeskError, InputError, Insufficient, NotFound, StateError, Unavailable
 from driftdesk.wire.orders import CreateOrder, Order, ReplaceOrder
 from driftdesk.wire.simulation import (
@@ -169,6 +172,27 @@ def test_the_opening_auction(desk: Desk) -> None:
     assert open_ == desk.now(filled).filled_at
 
 
+@pytest.mark.parametrize(
+    ("text", "found", "status"),
+    [
+        pytest.param("buy 1 SPY cls", (12, 9, 29), "filled", id="before the next open"),
+        pytest.param("buy 1 SPY cls", (12, 9, 30), "canceled", id="in the next session"),
+        pytest.param("buy 1 SPY ioc", (11, 16, 0), "canceled", id="at once, after its session"),
+        pytest.param("buy 1 SPY opg", (12, 16, 0), "canceled", id="the opening, after its session"),
+        pytest.param("buy 1 SPY", (12, 10, 0), "expired", id="of the day, a day later"),
+        pytest.param("buy 1 SPY gtc", (12, 10, 0), "filled", id="until canceled"),
+    ],
+)
+def test_an_exchange_that_was_not_running(desk: Desk, text: str, found: tuple[int, int, int], status: str) -> None:
+    """It looks at what was due meanwhile: the closing price stands until the next open, an auction does not come
+    back."""
+    if text.endswith("opg"):
+        desk.wait(to=datetime(2026, 3, 11, 20, 0, tzinfo=NEW_YORK))
+    order = desk.send(text)
+    desk.service.exchange.settle(datetime(2026, 3, *found, tzinfo=NEW_YORK))
+    assert status == desk.now(order).status
+
+
 def slowly(desk: Desk, percent: str = "10") -> None:
     """Ten shares a minute, give or take half."""
     desk.service.set_fill_model(
@@ -198,6 +222,39 @@ def test_a_large_order_fills_in_parts_that_add_up(desk: Desk) -> None:
     assert len(parts) > 1
     assert Decimal(30) == sum(parts)
     assert desk.sound()
+
+
+def test_a_minute_has_no_more_for_an_order_that_is_woken(desk: Desk) -> None:
+    """Setting the price again and again in one minute trades no second part of that minute's volume."""
+    slowly(desk)
+    order = desk.send("buy 30 GLD limit 250")
+    desk.wait(1)
+    part = desk.now(order).filled_qty
+    for price in ("201", "199"):
+        desk.price("GLD", price)
+        desk.wait(0)
+    assert part == desk.now(order).filled_qty
+    desk.wait(60)
+    assert (part or 0) < (desk.now(order).filled_qty or 0)
+
+
+def test_setting_a_price_wakes_only_what_it_reaches(desk: Desk) -> None:
+    """At 96 the limit at 97 and the stop at 96 are looked at, those beyond are not; what is closed sleeps on."""
+    texts = ("buy 1 SPY limit 97 gtc", "buy 1 SPY limit 95 gtc", "sell 1 SPY stop 96 gtc", "sell 1 SPY stop 95 gtc",
+             "sell 1 SPY limit 96.50 gtc", "buy 1 SPY stop 96.50 gtc", "sell 1 SPY stop 95 limit 90 gtc")  # fmt: skip
+    sent = [desk.send(text) for text in texts[:4]]
+    desk.price("SPY", "96.25")
+    sent = [*sent, *(desk.send(text) for text in texts[4:])]
+    desk.wait(2)
+    filled = ["filled", "new", "new", "new", "new", "new", "new"]
+    assert filled == [desk.now(order).status for order in sent]
+    desk.price("SPY", "96")
+    with desk.service.world.database.read() as connection:
+        due = select(orders.c.id).where(orders.c.due_at <= desk.service.world.now())
+        assert [sent[2].id] == list(connection.scalars(due))
+    desk.wait(0)
+    filled[2] = "filled"
+    assert filled == [desk.now(order).status for order in sent]
 
 
 def test_all_or_nothing(desk: Desk) -> None:
@@ -237,6 +294,23 @@ def test_a_replacement_counts_what_was_filled(desk: Desk) -> None:
     desk.wait(1000)
     assert "filled" == desk.now(made).status
     assert Decimal(10000) - 20 * 200 == desk.cash
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"), [({"limit_price": "87"}, "filled"), ({"stop_price": "86.50", "limit_price": "86"}, "new")]
+)
+def test_a_stop_that_was_reached_stays_so_when_the_limit_is_changed(
+    desk: Desk, changes: dict[str, str], status: str
+) -> None:
+    """Through the stop at 90 down to 87, under the limit of 88: a limit of 87 is met; another stop waits anew."""
+    order = desk.send("sell 10 SPY stop 90 limit 88")
+    desk.wait(2)
+    desk.price("SPY", "87")
+    desk.wait(0)
+    made = desk.service.replace_order(desk.account, order.id, ReplaceOrder.model_validate(changes))
+    desk.price("SPY", "91" if status == "filled" else "87")
+    desk.wait(2)
+    assert status == desk.now(made).status
 
 
 @pytest.mark.parametrize(
@@ -369,6 +443,27 @@ def test_a_split_divides_the_feeds_prices_too(desk: Desk) -> None:
         assert abs(quoted * 6 - unsplit) <= Decimal("0.0003")
 
 
+def test_a_split_beyond_what_can_be_recorded_is_refused(desk: Desk, open_account: Callable[..., str]) -> None:
+    """Shares beyond nine thousand million, prices below 0.0001, more than a thousandfold: nothing changes."""
+    service, splits = desk.service, SplitShares(symbol="SPY", new=1000)
+    resting = desk.send("sell 10 SPY limit 120 gtc")
+    rich = open_account("0", SPY="10000000")
+    with pytest.raises(InputError, match="at most 9000000000 shares"):
+        service.split(splits)
+    service.set_prices(SetPrices(prices={"SPY": Decimal("0.04")}))
+    with pytest.raises(InputError, match=r"prices from 0\.0001"):
+        service.split(splits)
+    assert [Decimal(40), Decimal(10_000_000)] == [service.position(one, "SPY").qty for one in (desk.account, rich)]
+    assert "accepted" == desk.now(resting).status
+    service.set_prices(SetPrices(prices={"SPY": None}))
+    service.split(SplitShares(symbol="SPY", new=100))
+    with pytest.raises(InputError, match="1000 for 1"):
+        service.split(SplitShares(symbol="SPY", new=11))
+    with pytest.raises(InputError, match="per_share must be positive, below"):
+        service.pay_dividend(PayDividend(symbol="SPY", per_share=Decimal(10) ** 12))
+    assert desk.sound()
+
+
 def test_a_dividend_is_income(desk: Desk) -> None:
     """0.3333 on 40 shares are 13.33 USD, which the day's return keeps: no money was put in."""
     paid = desk.service.pay_dividend(PayDividend(symbol="SPY", per_share=Decimal("0.3333"))).paid
@@ -408,12 +503,29 @@ def test_a_scripted_part_and_a_delay(desk: Desk) -> None:
     order = desk.send("buy 10 SPY")
     desk.wait(120)
     assert "accepted, partial_fill 3@100, fill 7@100" == short(desk.story(order))
+    faults(desk, "fill_part", value="0.5")
+    odd = desk.send("buy 3 SPY")
+    desk.wait(120)
+    assert "accepted, partial_fill 1@100, fill 2@100" == short(desk.story(odd))
     faults(desk, "delay", value="45")
     late = desk.send("buy 1 SPY")
     desk.wait(45)
     assert "accepted" == desk.now(late).status
     desk.wait(1)
     assert "filled" == desk.now(late).status
+
+
+def test_what_will_be_lost_again_is_not_sent_again_at_once(desk: Desk) -> None:
+    """Nothing of the account is open: a second later, or a minute while submissions are still to be lost."""
+    now, ask = desk.service.world.now(), desk.service.exchange.next_update
+    assert now + timedelta(seconds=1) == ask(AccountId(desk.account), now)
+    faults(desk, "lose", times=None)
+    assert now + timedelta(minutes=1) == ask(AccountId(desk.account), now)
+    faults(desk)
+    order = desk.send("buy 1 SPY")
+    faults(desk, "lose", times=None)
+    assert now + timedelta(seconds=1) == ask(AccountId(desk.account), now)
+    assert "accepted" == desk.now(order).status
 
 
 def test_a_time_out_hides_what_happened(desk: Desk) -> None:

@@ -1,10 +1,11 @@
 """Rows of orders and their events: the one place that writes them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnClause, Connection, bindparam, func, insert, literal_column, select, update
 
 from driftdesk.backend.events.outbox import next_event_id
 from driftdesk.backend.rows import STAMPS
@@ -30,6 +31,9 @@ _EVENTS = {
     OrderStatus.REJECTED: OrderEvent.REJECTED,
 }
 
+# Orders of one instant, of which a simulated clock has many, stand in the order in which they came in.
+ARRIVAL: Final[ColumnClause[int]] = literal_column("orders.rowid")
+
 # Built once: building a statement costs more than running it.
 _ADD: Final = insert(orders)
 _NOTE: Final = insert(order_events)
@@ -40,15 +44,18 @@ _OPEN: Final = select(orders).where(
     orders.c.client_order_id == bindparam("name"),
     orders.c.due_at.is_not(None),
 )
-_HELD: Final = select(positions.c.quantity).where(
-    positions.c.account_id == bindparam("account"), positions.c.symbol == bindparam("of")
-)
-_ON_SALE: Final = select(func.sum(orders.c.reserved)).where(
-    orders.c.account_id == bindparam("account"),
-    orders.c.symbol == bindparam("of"),
-    orders.c.side == Side.SELL,
-    orders.c.due_at.is_not(None),
-)
+_SHARES: Final = select(
+    positions.c.quantity,
+    select(func.sum(orders.c.reserved))
+    .where(
+        orders.c.account_id == positions.c.account_id,
+        orders.c.symbol == positions.c.symbol,
+        orders.c.side == Side.SELL,
+        orders.c.due_at.is_not(None),
+    )
+    .scalar_subquery()
+    .label("reserved"),
+).where(positions.c.account_id == bindparam("account"), positions.c.symbol == bindparam("of"))
 
 
 class EventIds:
@@ -63,9 +70,9 @@ class EventIds:
         return self._last
 
 
-def add(connection: Connection, order_id: str, request: OrderRequest, now: datetime, **values: Any) -> Row:
-    """Insert an order with `values` (status, reserved, due_at ...) and its first event; the row."""
-    row: dict[str, Any] = {
+def order_row(order_id: str, request: OrderRequest, now: datetime, **values: Any) -> dict[str, Any]:
+    """The row of an order that arrives, with `values` (status, reserved, due_at ...)."""
+    return {
         "id": order_id,
         "account_id": request.account_id,
         "client_order_id": request.client_order_id,
@@ -77,6 +84,7 @@ def add(connection: Connection, order_id: str, request: OrderRequest, now: datet
         "time_in_force": request.time_in_force,
         "limit_price": request.limit_price,
         "stop_price": request.stop_price,
+        "stopped_at": None,
         "reject_reason": None,
         "filled_quantity": ZERO,
         "filled_value": ZERO,
@@ -84,28 +92,40 @@ def add(connection: Connection, order_id: str, request: OrderRequest, now: datet
         "reserved": ZERO,
         "submitted_at": now,
         "updated_at": now,
+        "failed_at": None,
+        "replaces": None,
+        "expires_at": None,
+        "due_at": None,
         **values,
     }
-    connection.execute(_ADD, row)
-    told = event(EventIds(connection), row, OrderStatus(row["status"]), now, reason=row["reject_reason"])
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert orders as `order_row` makes them, in their order, each with its first event."""
+    ids = EventIds(connection)
+    told = [event(ids, row, row["status"], row["submitted_at"], reason=row["reject_reason"]) for row in rows]
+    connection.execute(_ADD, rows)
     connection.execute(_NOTE, told)
-    return row
 
 
-def set_status(connection: Connection, row: Row, status: OrderStatus, now: datetime, reason: str | None = None) -> Row:
-    """Move an open order to `status`, with its event; the row after that."""
-    changes = status_changes(status, now) | ({"reject_reason": reason} if reason else {})
-    connection.execute(_CHANGE, {"order": row["id"], **changes})
-    changed = {**row, **changes}
-    connection.execute(_NOTE, event(EventIds(connection), changed, status, now, reason=reason))
-    return changed
+def set_status(
+    connection: Connection, rows: Sequence[Row], status: OrderStatus, now: datetime, reason: str | None = None
+) -> None:
+    """Move open orders to `status`, each with its event."""
+    if not rows:
+        return
+    ids, changes = EventIds(connection), status_changes(status, now, reason)
+    told = [event(ids, {**row, **changes}, status, now, reason=reason) for row in rows]
+    connection.execute(_CHANGE, [{"order": row["id"], **changes} for row in rows])
+    connection.execute(_NOTE, told)
 
 
-def status_changes(status: OrderStatus, now: datetime) -> dict[str, Any]:
+def status_changes(status: OrderStatus, now: datetime, reason: str | None = None) -> dict[str, Any]:
     """The columns that a status sets; a final one lets go what the order reserved, and it is due no more."""
     stamp = STAMPS.get(status)
     ended = {stamp: now, "due_at": None, "reserved": ZERO} if stamp else {}
-    return {"status": status, "updated_at": now, **ended}
+    said = {"reject_reason": reason} if reason else {}
+    return {"status": status, "updated_at": now, **ended, **said}
 
 
 def event(
@@ -142,11 +162,10 @@ def open_order(connection: Connection, account_id: str, client_order_id: str) ->
     return connection.execute(_OPEN, asked).mappings().first()
 
 
-def free_shares(connection: Connection, account_id: str, symbol: str) -> Decimal:
-    """Shares held of a symbol less what open sells of it reserve."""
-    mine = {"account": account_id, "of": symbol}
-    free: Decimal = (connection.scalar(_HELD, mine) or ZERO) - (connection.scalar(_ON_SALE, mine) or ZERO)
-    return max(ZERO, free)
+def shares(connection: Connection, account_id: str, symbol: str) -> tuple[Decimal, Decimal]:
+    """Shares held of a symbol, and those of them that no open sell reserves."""
+    row = connection.execute(_SHARES, {"account": account_id, "of": symbol}).first()
+    return (ZERO, ZERO) if row is None else (row.quantity, row.quantity - (row.reserved or ZERO))
 
 
 def broker_order(row: Row) -> BrokerOrder:

@@ -18,6 +18,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
+from driftdesk.backend.exchange.terms import floor_whole
 from driftdesk.backend.store.tables import faults
 from driftdesk.errors import InputError
 from driftdesk.money import ONE, ZERO, floor_quantity
@@ -63,8 +64,9 @@ class Fault:
         return timedelta(seconds=int(self.value or ZERO))
 
     def part_of(self, wanted: Decimal) -> Decimal:
-        """What a partial fill takes of `wanted` shares."""
-        return floor_quantity(wanted * (self.value or ONE))
+        """What a partial fill takes of `wanted` shares: whole ones while whole ones are wanted."""
+        part = floor_quantity(wanted * (self.value or ONE))
+        return floor_whole(part) if wanted == floor_whole(wanted) else part
 
 
 def add_fault(connection: Connection, fault: Fault) -> None:

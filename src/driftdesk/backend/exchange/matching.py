@@ -10,13 +10,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from driftdesk.backend.exchange import book
 from driftdesk.backend.exchange.faults import FaultKind, script, take_fault
 from driftdesk.backend.exchange.fillmodel import MINUTE, FillModel
-from driftdesk.backend.exchange.terms import LIMITED, ONE_LOOK, STOPPED, stop_reached, within_limit
-from driftdesk.backend.ledger import Balances, trade
+from driftdesk.backend.exchange.terms import (
+    LARGEST_ORDER,
+    LIMITED,
+    ONE_LOOK,
+    STOPPED,
+    stop_reached,
+    within_limit,
+)
+from driftdesk.backend.ledger import USD, Balances, trade
 from driftdesk.backend.store.tables import fills, order_events, orders
 from driftdesk.backend.store.types import Row
 from driftdesk.backend.world import Market
@@ -25,19 +32,31 @@ from driftdesk.engine.snapshot import Side, Symbol
 from driftdesk.money import ZERO, exact, quantity_of, round_cents
 from driftdesk.wire.orders import OrderStatus, TimeInForce
 
-_DUE: Final = select(orders).where(orders.c.due_at <= bindparam("now")).order_by(orders.c.submitted_at, orders.c.id)
-_RESERVED: Final = select(orders.c.account_id, orders.c.reserved).where(
-    orders.c.account_id.in_(bindparam("ids", expanding=True)), orders.c.side == Side.BUY, orders.c.due_at.is_not(None)
+# So many orders are held in memory; the next ones have a settling of their own.
+_AT_ONCE: Final = 5000
+_DUE: Final = (
+    select(orders)
+    .where(orders.c.due_at <= bindparam("now"))
+    .order_by(orders.c.submitted_at, book.ARRIVAL)
+    .limit(_AT_ONCE)
+)
+_OPEN: Final = (orders.c.account_id, orders.c.side, orders.c.symbol)
+_RESERVED: Final = (
+    select(*_OPEN, func.sum(orders.c.reserved).label("reserved"))
+    .where(orders.c.account_id.in_(bindparam("ids", expanding=True)), orders.c.due_at.is_not(None))
+    .group_by(*_OPEN)
 )
 _CHANGE: Final = update(orders).where(orders.c.id == bindparam("order"))
 _SHORT: Final = {
     Side.BUY: "insufficient buying power for the rest",
     Side.SELL: "insufficient quantity available for the rest",
 }
+_MISSED: Final = "it could not be looked at in its session"
 
 
 class Settling:
-    """The orders due at one instant, inside a write transaction: `settle` looks at each and writes what came of it."""
+    """The next orders due at one instant, inside a write transaction: `settle` looks at each and writes what came of
+    it. None of them is due at that instant afterwards."""
 
     def __init__(self, connection: Connection, market: Market, sessions: Sessions, model: FillModel) -> None:
         self._connection = connection
@@ -49,9 +68,10 @@ class Settling:
         self._due: list[Row] = list(connection.execute(_DUE, {"now": market.now}).mappings())
         ids = sorted({row["account_id"] for row in self._due})
         self._balances = Balances(connection, ids)
-        self._reserved: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        for row in connection.execute(_RESERVED, {"ids": ids}):
-            self._reserved[row.account_id] += row.reserved
+        # What open orders hold back of an account's cash, and of its shares of a symbol.
+        self._reserved: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        for row in connection.execute(_RESERVED, {"ids": ids}).mappings():
+            self._reserved[_pool(row)] += row["reserved"]
         self._changes: dict[str, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
         self._ids = book.EventIds(connection)
@@ -76,17 +96,27 @@ class Settling:
 
     def _look_at(self, row: Row) -> None:
         symbol, closing = Symbol(row["symbol"]), row["time_in_force"] == TimeInForce.CLS
-        price = self._market.quote(symbol).price
-        if row["expires_at"] is not None and self._now >= row["expires_at"] and not closing:
-            self._set_status(row, OrderStatus.EXPIRED)
+        quote = self._market.quote(symbol)
+        if self._is_over(row, closing=closing):
+            # An order with one look has missed it: the exchange was not running then, or the session ended before.
+            missed = row["time_in_force"] in ONE_LOOK
+            self._set_status(row, *((OrderStatus.CANCELED, _MISSED) if missed else (OrderStatus.EXPIRED,)))
         elif not (self._market.is_open or closing):
             self._rest_until_open(row)
-        elif symbol in self._market.halted or price is None:
+        elif symbol in self._market.halted or not quote.tradable or quote.price is None:
             self._no_trade(row, f"{symbol} could not be traded", again=self._now + MINUTE)
         elif self._faulty and (delayed := take_fault(self._connection, FaultKind.DELAY, symbol)):
             self._look_again(row, self._now + delayed.seconds)
         else:
-            self._match(row, price)
+            self._match(row, quote.price)
+
+    def _is_over(self, row: Row, *, closing: bool) -> bool:
+        """Whether the order has expired. The price of a closing auction stands until the next session opens."""
+        ends = row["expires_at"]
+        if ends is None:
+            return False
+        until: datetime = self._sessions.next_open(ends) if closing else ends
+        return self._now >= until
 
     @exact
     def _match(self, row: Row, last: Decimal) -> None:
@@ -112,29 +142,28 @@ class Settling:
         if row["time_in_force"] == TimeInForce.FOK and quantity < wanted:
             self._set_status(row, OrderStatus.CANCELED, "not all of it could trade")
             return
+        short = there <= quantity
         if quantity > ZERO:
-            row = self._fill(row, quantity, price, left=wanted - quantity)
-        if row["due_at"] is not None:
-            self._go_on(row, short=there <= quantity)
-
-    def _go_on(self, row: Row, *, short: bool) -> None:
-        """What becomes of the rest: another look in a minute, or its end where the account has no more for it."""
-        if not short:
-            self._no_trade(row, "the rest could not trade at once", again=self._now + MINUTE)
-        elif row["notional"] is not None and row["filled_quantity"] > ZERO:
-            # A notional order is done with what there was; of a quantity the rest is given back.
-            self._set_status(row, OrderStatus.FILLED)
+            # A notional order is done with what there is; of a quantity the rest is given back.
+            row = self._fill(row, quantity, price, left=ZERO if short and row["notional"] else wanted - quantity)
+        if row["due_at"] is None:
+            return
+        if short:
+            self._set_status(row, OrderStatus.CANCELED, _SHORT[side])
         else:
-            self._set_status(row, OrderStatus.CANCELED, _SHORT[Side(row["side"])])
+            self._no_trade(row, "the rest could not trade at once", again=self._now + MINUTE)
 
     def _there_is(self, row: Row, side: Side, price: Decimal) -> Decimal:
-        """How many shares the account can sell, or pay for with the cash that its other open buys do not reserve."""
-        account = row["account_id"]
+        """How many shares the account can sell, or pay for: of what its other open orders do not hold back.
+
+        Prices may have moved since the order was accepted, so that it wants more than it holds back itself.
+        """
+        account, held = row["account_id"], self._balances.held(row["account_id"], row["symbol"])
+        others: Decimal = self._reserved[_pool(row)] - row["reserved"]
         if side is Side.SELL:
-            # Prices may have fallen since a notional was accepted: what is held bounds it, not what it reserved.
-            return self._balances.held(account, row["symbol"])
-        others = self._reserved[account] - row["reserved"]
-        return quantity_of(max(ZERO, self._balances.cash(account) - others), price)
+            return held - others
+        affordable = quantity_of(max(ZERO, self._balances.cash(account) - others), price)
+        return min(affordable, LARGEST_ORDER - held)
 
     @exact
     def _fill(self, row: Row, quantity: Decimal, price: Decimal, *, left: Decimal) -> Row:
@@ -195,14 +224,18 @@ class Settling:
         self._change(row, due_at=self._model.first_look(self._now, self._sessions))
 
     def _set_status(self, row: Row, status: OrderStatus, reason: str | None = None) -> Row:
-        changes = book.status_changes(status, self._now) | ({"reject_reason": reason} if reason else {})
-        changed = self._change(row, **changes)
+        changed = self._change(row, **book.status_changes(status, self._now, reason))
         self._events.append(book.event(self._ids, changed, status, self._now, reason=reason))
         return changed
 
     def _change(self, row: Row, **changes: Any) -> Row:
         changes["updated_at"] = self._now
         self._changes.setdefault(row["id"], {}).update(changes)
-        if "reserved" in changes and row["side"] == Side.BUY:
-            self._reserved[row["account_id"]] += changes["reserved"] - row["reserved"]
+        if "reserved" in changes:
+            self._reserved[_pool(row)] += changes["reserved"] - row["reserved"]
         return {**row, **changes}
+
+
+def _pool(row: Row) -> tuple[str, str]:
+    """What an order holds something back of: the account's cash, or its shares of the symbol."""
+    return row["account_id"], USD if row["side"] == Side.BUY else row["symbol"]

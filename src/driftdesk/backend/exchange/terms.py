@@ -72,7 +72,8 @@ def timing(time_in_force: TimeInForce, now: datetime, sessions: Sessions, model:
     match time_in_force:
         case TimeInForce.OPG:
             _check_auction(now, today.open - _OPG_CUT_OFF if today else None, "opg", "9:28")
-            return Timing(sessions.next_open(now), None)
+            opening = sessions.next_open(now)
+            return Timing(opening, sessions.next_close(opening))
         case TimeInForce.CLS:
             _check_auction(now, today.close - _CLS_CUT_OFF if today else None, "cls", "ten minutes before the close")
             return Timing(session.close, session.close)
@@ -98,6 +99,16 @@ def worst_price(request: OrderRequest, last: Decimal) -> Decimal:
     return dearest_price(last, request.limit_price, request.stop_price)
 
 
+def too_small(request: OrderRequest, value: Decimal, least: Decimal) -> InputError:
+    """The refusal of a buy worth `value` (USD) where `least` is the minimum (wire/alpaca.md 11.4; sells are exempt)."""
+    return _wrong(_size_of(request), f"{format_decimal(value)} USD", f"worth at least {format_decimal(least)} USD")
+
+
+def too_valuable(request: OrderRequest, value: Decimal) -> InputError:
+    """The refusal of a buy worth more (USD) than can be recorded."""
+    return _wrong(_size_of(request), f"{format_decimal(value)} USD", f"worth at most {LARGEST_ORDER} USD")
+
+
 def short_of_cash(cost: Decimal, free: Decimal) -> Insufficient:
     """The refusal of a buy that needs `cost` (USD) where `free` is not promised to other orders."""
     return Insufficient(
@@ -120,10 +131,14 @@ def _check_size(request: OrderRequest) -> None:
         raise InputError(
             "Give either qty (shares) or notional (USD), and not both.", field="qty", allowed="one of qty and notional"
         )
-    name, size = ("qty", request.quantity) if request.notional is None else ("notional", request.notional)
+    name, size = _size_of(request), request.quantity if request.notional is None else request.notional
     assert size is not None
     if not ZERO < size <= LARGEST_ORDER or size != floor_quantity(size):
         raise _wrong(name, format_decimal(size), f"positive, at most {LARGEST_ORDER}, with at most nine decimals")
+
+
+def _size_of(request: OrderRequest) -> str:
+    return "qty" if request.notional is None else "notional"
 
 
 def _check_prices(request: OrderRequest) -> None:
