@@ -113,9 +113,7 @@ def test_orders_of_the_other_doors_are_seen(
     assert ["MOO", "MOC"] == [record["time_in_force"] for record in found]
 
 
-def test_a_rejected_order_for_no_asset_has_no_security(
-    ask: Asker, service: Service, account: str, place: Place
-) -> None:
+def test_a_rejected_order_is_a_record(ask: Asker, service: Service, account: str, place: Place) -> None:
     """What the venue refuses is REJECTED, with all of it canceled, and stays so."""
     service.set_fault_script(FaultScript(faults=(FaultEntry(kind="reject"),)))
     rejected = place(units=3)
