@@ -278,6 +278,15 @@ def test_what_was_sent_together_arrives_together_or_not_at_all(floor: Floor) -> 
     assert "accepted" == floor.send("sell SPY 9", name="lost").status
 
 
+def test_sending_inside_sending_promises_nothing_twice(floor: Floor) -> None:
+    """The inner one joins: its 600 of 1,000 USD are spoken for when the outer one goes on."""
+    with floor.exchange.sending():
+        with floor.exchange.sending():
+            floor.send("buy GLD for 600")
+        assert "rejected" == floor.send("buy GLD for 600").status
+    assert Decimal(400) == floor.buying_power
+
+
 def test_orders_sent_together_read_an_account_once(floor: Floor) -> None:
     """What many orders need is not asked for again: the statements do not grow with the orders."""
 

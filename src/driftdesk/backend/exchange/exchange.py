@@ -102,11 +102,12 @@ class Exchange:
     def sending(self) -> Iterator[None]:
         """What is submitted inside arrives together at its end, in one transaction; nothing else happens in it."""
         with self._intake() as intake:
+            outer: Intake | None = getattr(self._local, "intake", None)
             self._local.intake = intake
             try:
                 yield
             finally:
-                self._local.intake = None
+                self._local.intake = outer
 
     def submit(self, request: OrderRequest, now: datetime) -> BrokerOrder:
         """Accept a run's order, or record it as rejected with the reason. StateError for a repeated client order id;
