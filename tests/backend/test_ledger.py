@@ -7,9 +7,11 @@ import pytest
 from conftest import WEDNESDAY_10AM
 from sqlalchemy import delete, select, update
 
+import driftdesk.backend.ledger as book_of_entries
 from driftdesk.backend.ledger import MARKET, OUTSIDE, ROUNDING, USD, Transfer, check_balances, post, trade
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.tables import accounts, ledger, positions
+from driftdesk.wire.simulation import PayDividend, SplitShares
 
 
 def moves(transfers: list[Transfer]) -> list[str]:
@@ -62,6 +64,20 @@ def test_posting_moves_both_customers(service: Service, open_account: Callable[.
     left, got = service.position(giver, "SPY"), service.position(taker, "SPY")
     assert [Decimal(4), Decimal(400)] == [left.qty, left.cost_basis]
     assert [Decimal(2), Decimal(200)] == [got.qty, got.cost_basis]
+
+
+def test_balances_of_many_accounts_are_read_in_parts(
+    service: Service, open_account: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement takes only so many values; here two accounts, of five that a dividend pays and a split concerns."""
+    monkeypatch.setattr(book_of_entries, "_IDS_AT_ONCE", 2)
+    holders = [open_account("0", SPY=str(quantity)) for quantity in range(1, 6)]
+    paid = service.pay_dividend(PayDividend(symbol="SPY", per_share=Decimal("0.50"))).paid
+    assert {holder: Decimal(quantity) / 2 for quantity, holder in enumerate(holders, 1)} == paid
+    service.split(SplitShares(symbol="SPY", new=2))
+    assert [Decimal(quantity) * 2 for quantity in range(1, 6)] == [service.position(one, "SPY").qty for one in holders]
+    with service.world.database.read() as connection:
+        assert [] == check_balances(connection)
 
 
 def test_a_balance_without_its_entry_is_found(service: Service, open_account: Callable[..., str]) -> None:
