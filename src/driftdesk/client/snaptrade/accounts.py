@@ -6,6 +6,7 @@ from typing import Final
 from driftdesk.client.resources.paging import segment
 from driftdesk.client.transport import Transport
 from driftdesk.wire.snaptrade.accounts import Account, AccountPage, Balance, Connection, Positions, Quote
+from driftdesk.wire.snaptrade.served import BrokerageInstrument, BrokerageInstruments
 
 # SnapTrade answers for so many symbols at once.
 _QUOTES_AT_ONCE: Final = 10
@@ -36,6 +37,10 @@ class SnapTradeAccounts:
     def positions(self, account_id: str) -> Positions:
         """Everything held, of every kind, and when the brokerage was asked."""
         return self._transport.get(Positions, f"/accounts/{segment(account_id)}/positions/all")
+
+    def instruments(self, slug: str) -> tuple[BrokerageInstrument, ...]:
+        """What the brokerage trades, and in fractions or not; null is not known, which is not no."""
+        return self._transport.get(BrokerageInstruments, f"/brokerages/{segment(slug)}/instruments").instruments
 
     def quotes(self, account_id: str, symbols: Iterable[str], *, by_id: bool = False) -> tuple[Quote, ...]:
         """Prices of `symbols` (tickers, or universal symbol ids with `by_id`), asked for ten at a time.

@@ -12,6 +12,7 @@ from driftdesk.client.snaptrade.pace import Pace
 from driftdesk.client.snaptrade.signature import SnapTradeKeys
 from driftdesk.client.snaptrade.trading import SnapTradeTrading
 from driftdesk.client.transport import ClientKeys, Transport, Waiting
+from driftdesk.wire.snaptrade.served import ApiStatus
 
 SNAPTRADE_URL: Final = "https://api.snaptrade.com"
 
@@ -44,6 +45,10 @@ class SnapTradeClient:
         self.accounts = SnapTradeAccounts(self._transport)
         self.orders = SnapTradeOrders(self._transport, waiting)
         self.trading = SnapTradeTrading(self._transport, pace, waiting)
+
+    def status(self) -> ApiStatus:
+        """Whether the service is up, and its time."""
+        return self._transport.get(ApiStatus, "/")
 
     def close(self) -> None:
         """Close the connections."""
