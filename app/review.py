@@ -20,12 +20,17 @@ from driftdesk import (
     Toward,
     read_number,
 )
-from driftdesk.figures import count_of, money, new_york, percent
+from driftdesk.figures import count_of, money, new_york, orders_alt, orders_table, percent
 
 AMOUNT_HELP = "Write 1234.50 or 1,234.50: a point before the decimals, a comma only between thousands."
 RUN_TYPES = {"Full rebalance": RunType.FULL_REBALANCE, "Invest cash": RunType.INVEST_CASH}
 SCOPES = {"All to target": False, "Breached only": True}
-DESTINATIONS = {Mode.LIVE: "LIVE", Mode.CONNECTED: "brokerage's"}
+DESTINATIONS = {Mode.LIVE: "the **LIVE** account", Mode.CONNECTED: "**its brokerage**"}
+CONFIRMED = ["Side", "Symbol", "Quantity", "Price", "Notional"]
+ONE_CONFIRMATION = (
+    "Market orders for the day, sells first. Quantities and prices are estimates made here, and what the brokerage "
+    "charges is not known. This confirmation covers buys up to these amounts; a larger change asks again."
+)
 TOWARD = {"Target": Toward.TARGET, "Half way": Toward.HALFWAY, "Band edge": Toward.EDGE}
 
 
@@ -201,8 +206,11 @@ def confirm(preview: Preview, view: AccountView) -> None:
     orders = preview.plan.orders
     st.markdown(
         f"**{count_of(len(orders), 'order')}** for **{state.plain(state.label_of(view))}** "
-        f"go to the **{DESTINATIONS.get(mode, mode.value)}** account."
+        f"go to {DESTINATIONS.get(mode, f'the **{mode.value}** account')}."
     )
+    if state.desk().by_hand:
+        widgets.table(orders_table(preview)[CONFIRMED], orders_alt(preview))
+        st.caption(ONE_CONFIRMATION)
     st.table(
         {
             "Sell": money(preview.sells_total).replace("$", "\\$"),

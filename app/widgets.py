@@ -29,7 +29,7 @@ from driftdesk.figures import (
 
 PERCENT = st.column_config.NumberColumn(format="%.2f%%", width="small")
 MONEY = st.column_config.NumberColumn(format="dollar", step=0.01)
-WHY_WIDTH = 480
+WHY_WIDTH, STATE_WIDTH = 480, 130
 COLUMNS = {
     **dict.fromkeys(("Target %", "Weight %", "Lower %", "Upper %", "Turnover %"), PERCENT),
     "Weight now %": st.column_config.NumberColumn("Now %", format="%.2f%%", width="small", help="Weight now"),
@@ -67,7 +67,7 @@ BADGES = {
     "Standing": ["Problem", "Outside band", "Near the edge", "Inside", "No portfolio"],
     "Status": ["Over its band", "Under its band", "In band", "No target"],
     "State": [
-        *("Error", "Timeout", "Held", "Needs adjustment", "Problem", "Rejected"),
+        *("Error", "Timeout", "Held", "Needs adjustment", "Problem", "Rejected", "Expired"),
         *("Queued", "In progress", "Open run", "Waits", "New", "Accepted", "Partially filled", "Pending cancel"),
     ],
 }
@@ -75,7 +75,7 @@ BADGE_COLOURS = {
     "Side": ["orange", "blue"],
     "Standing": ["orange", "orange", "gray", "gray", "gray"],
     "Status": ["orange", "blue", "gray", "gray"],
-    "State": [*["orange"] * 6, *["blue"] * 8],
+    "State": [*["orange"] * 7, *["blue"] * 8],
 }
 OUTCOMES: dict[str, tuple[str, str, Any]] = {
     "run": ("Would rebalance", ":material/sync_alt:", "orange"),
@@ -127,6 +127,8 @@ def _shown(frame: pd.DataFrame, hide: Sequence[str]) -> tuple[pd.DataFrame, dict
         config[name] = st.column_config.MultiselectColumn(
             options=[*BADGES[name], *dict.fromkeys(others)],
             color=[*BADGE_COLOURS[name], *("gray" for _ in dict.fromkeys(others))],
+            # A state may grow longer while it is watched, and a column keeps the width that it began with.
+            width=STATE_WIDTH if name == "State" else None,
         )
     return shown, config
 

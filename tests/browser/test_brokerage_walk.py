@@ -122,7 +122,7 @@ def test_a_rebalance_at_a_brokerage_canceled_midway(
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("I have checked sides and sizes").click()
     walk.settled()
-    expect(dialog.get_by_text("brokerage's", exact=False)).to_be_visible()
+    expect(dialog.get_by_text("covers buys up to these amounts", exact=False)).to_be_visible()
     walk.picture("brokerage_3_review")
     create = dialog.locator(".st-key-review_create button")
     expect(create).to_be_enabled()

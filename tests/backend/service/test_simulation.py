@@ -178,9 +178,7 @@ def test_an_order_too_large_to_keep_ends_its_run_and_no_other(
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param(lambda service: service.simulate_account(account_of()), id="accounts"),
         pytest.param(lambda service: service.set_prices(SetPrices(prices={})), id="prices"),
-        pytest.param(lambda service: service.deposit(Deposit(account_id="a", amount=Decimal(1))), id="deposits"),
         pytest.param(lambda service: service.set_asset(SetAsset(symbol="SPY", halted=True)), id="assets"),
         pytest.param(lambda service: service.advance(Advance(seconds=1)), id="advance"),
     ],
@@ -190,6 +188,14 @@ def test_nothing_is_simulated_on_the_system_s_clock(tmp_path: Path, act: Callabl
     service = open_service(tmp_path / "real.db", simulated_feed(), system_clock=True)
     with pytest.raises(StateError, match="follows the system clock"):
         act(service)
+    service.close()
+
+
+def test_accounts_and_money_come_in_on_the_system_s_clock_too(tmp_path: Path) -> None:
+    """A backend that was begun empty on the system's clock would never have an account otherwise."""
+    service = open_service(tmp_path / "real.db", simulated_feed(), system_clock=True)
+    account = service.simulate_account(CreateAccount(cash=Decimal(100)))
+    assert Decimal(150) == service.deposit(Deposit(account_id=account.id, amount=Decimal(50))).cash
     service.close()
 
 

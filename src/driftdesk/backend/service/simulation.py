@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from driftdesk.backend.clock import SimulatedClock
+from driftdesk.backend.clock import Clock, SimulatedClock
 from driftdesk.backend.events.outbox import note_portfolio_status
 from driftdesk.backend.exchange import Exchange
 from driftdesk.backend.feeds.history import PRICE_LIMIT
@@ -35,11 +35,12 @@ MOST_SHARES: Final = 100_000_000
 
 
 class Simulation(Accounts, Market):
-    """Use cases that exist only where the clock is simulated; StateError elsewhere."""
+    """Use cases that exist only where the exchange is simulated, and, but for accounts and deposits, the clock too;
+    StateError elsewhere."""
 
     def simulate_account(self, body: CreateAccount) -> Account:
-        """Open an account with cash (USD, cents) and positions that were transferred in."""
-        clock = self._clock()
+        """Open an account with cash (USD, cents) and positions that were transferred in; on any clock."""
+        clock = self._clock_of_exchange()
         _check_cents(body.cash, "cash")
         with self.world.database.write() as connection:
             # Inside the transaction: an advance that is under way must not close a day before this counts in it.
@@ -97,8 +98,9 @@ class Simulation(Accounts, Market):
             self._simulated_exchange().wake(connection, body.prices, now)
 
     def deposit(self, body: Deposit) -> TradingAccount:
-        """Move cash into the account, or out of it when negative; an inflow waits to be invested (rules.md 5.6)."""
-        clock = self._clock()
+        """Move cash into the account, or out of it when negative; on any clock. An inflow waits to be invested
+        (rules.md 5.6)."""
+        clock = self._clock_of_exchange()
         _check_cents(body.amount, "amount", negative=True)
         if body.amount == 0:
             raise InputError("amount must not be zero.", field="amount", received=0, allowed="an amount in USD")
@@ -170,6 +172,11 @@ class Simulation(Accounts, Market):
         if not isinstance(self.exchange, Exchange):
             raise StateError("The orders of these accounts go to brokerages; simulation is not available here.")
         return self.exchange
+
+    def _clock_of_exchange(self) -> Clock:
+        """The clock of a world whose exchange is simulated, whoever moves it: nothing else could bring money there."""
+        self._simulated_exchange()
+        return self.world.clock
 
     def _check_prices_reach(self, target: datetime) -> None:
         last = self.world.sessions.on_or_before(self.world.feed.last)
