@@ -76,7 +76,7 @@ def controls(view: AccountView) -> Choice:
     """The controls above a preview, kept for the session. All are drawn before any is read: a sentence about one must
     not take the others away."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        run_type = RUN_TYPES[_one_of("Run", RUN_TYPES, "run_type")]
+        run_type = RUN_TYPES[_one_of("Run", RUN_TYPES, "run_type", "Investing cash only buys: nothing is sold.")]
         full = run_type is RunType.FULL_REBALANCE
         scope = SCOPES[_one_of("Trade", SCOPES, "trade_scope")] if full else False
         minimum = amount_input("Minimum order, $", f"{MIN_NOTIONAL}", "min_order")
@@ -114,10 +114,11 @@ def controls(view: AccountView) -> Choice:
     )
 
 
-def _one_of(label: str, options: dict[str, Any], key: str) -> str:
+def _one_of(label: str, options: dict[str, Any], key: str, help_text: str | None = None) -> str:
+    first = next(iter(options))
     return str(
         st.segmented_control(
-            label, list(options), default=next(iter(options)), required=True, key=key, persist_state="session"
+            label, list(options), default=first, required=True, key=key, persist_state="session", help=help_text
         )
     )
 

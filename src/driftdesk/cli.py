@@ -324,7 +324,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         backend.start_worker()
         app = create_app(backend.service, Credentials(key, secret), rate_limit=arguments.rate_limit or None)
         print(
-            f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).", flush=True
+            f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).\n"
+            "SnapTrade's clients find it there too: the key is their client id, the secret their consumer key.",
+            flush=True,
         )
         end_politely()
         Server(app, host=arguments.host, port=arguments.port).run()
