@@ -336,6 +336,7 @@ def test_serve_answers_to_the_key_that_it_printed(tmp_path: Path, other_port: in
         assert server.stdout is not None
         key, secret = server.stdout.readline().split(": ")[1].split()
         assert server.stdout.readline().startswith(f"The API is at http://127.0.0.1:{other_port}")
+        assert "SnapTrade's clients" in server.stdout.readline()
         address = f"http://127.0.0.1:{other_port}/v1/clock"
         with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
             refused = client.get(address)

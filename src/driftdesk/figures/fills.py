@@ -13,17 +13,7 @@ from driftdesk.engine.schedule import NEW_YORK
 from driftdesk.engine.snapshot import Side
 from driftdesk.figures.runs import PREVIEWED, run_traded, traded
 from driftdesk.figures.text import EN_DASH, count_of, dollars, money, percent, signed_bps, words
-from driftdesk.figures.theme import (
-    LIGHT,
-    ROW_MARGIN,
-    Theme,
-    axis_title,
-    height_for,
-    layout,
-    number_columns,
-    row_axis,
-    value_axis,
-)
+from driftdesk.figures.theme import LIGHT, Cell, Theme, rows_layout
 from driftdesk.money import ZERO
 from driftdesk.wire.orders import Order, OrderStatus
 from driftdesk.wire.runs import PlannedLine, Run
@@ -126,18 +116,10 @@ def lines_layout(
     row, the one of `column` (its head, its text) and the slippage."""
     labels = labels_of(lines)
     head, text = column
-    return layout(
-        theme,
-        height=height_for(len(lines)),
-        margin=ROW_MARGIN,
-        xaxis=value_axis(theme, **axis, title=axis_title(theme, title)),
-        yaxis=row_axis(theme, labels),
-        annotations=number_columns(
-            theme,
-            (head, "Slippage"),
-            [(label, (text(line), None), (_slippage(line), None)) for label, line in zip(labels, lines, strict=True)],
-        ),
-    )
+    rows: list[tuple[str, Cell, Cell]] = [
+        (label, (text(line), None), (_slippage(line), None)) for label, line in zip(labels, lines, strict=True)
+    ]
+    return rows_layout(theme, axis, title, (head, "Slippage"), rows)
 
 
 def labels_of(lines: tuple[Line, ...]) -> list[str]:

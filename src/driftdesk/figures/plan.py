@@ -10,17 +10,7 @@ from driftdesk.engine.preview import Preview
 from driftdesk.engine.snapshot import Side
 from driftdesk.figures.drift import Scale, alarm, band_trace, line_trace, mark_of, place, target_trace
 from driftdesk.figures.text import count_of, dollars, money, percent, percent_cell, signed_points, symbol_text
-from driftdesk.figures.theme import (
-    LIGHT,
-    ROW_MARGIN,
-    Theme,
-    axis_title,
-    height_for,
-    layout,
-    number_columns,
-    row_axis,
-    value_axis,
-)
+from driftdesk.figures.theme import LIGHT, Theme, rows_layout
 
 SIDE_TEXT = {Side.SELL: "▼ Sell", Side.BUY: "▲ Buy"}
 
@@ -28,7 +18,6 @@ SIDE_TEXT = {Side.SELL: "▼ Sell", Side.BUY: "▲ Buy"}
 def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: Theme = LIGHT) -> go.Figure:
     """Hollow: where each row stands; filled: where the orders would bring it. `customdata` is the symbol."""
     rows = preview.before.rows
-    labels = [symbol_text(row.symbol) for row in rows]
     moves = [(row, *position) for row in rows if (position := _move(preview, row, scale)) is not None]
     named = [symbol_text(row.symbol) for row, *_ in moves]
     now = [mark_of(row, theme).colour for row, *_ in moves]
@@ -64,28 +53,19 @@ def before_after_figure(preview: Preview, scale: Scale = Scale.DRIFT, theme: The
             dots("before", [before for *_, before, _ in moves], "circle-open", now, 12),
             dots("after", [after for *_, after in moves], "circle", then, 9),
         ],
-        layout(
+        rows_layout(
             theme,
-            height=height_for(len(rows)),
-            margin=ROW_MARGIN,
-            xaxis=value_axis(
-                theme,
-                ticksuffix="" if scale is Scale.DRIFT else "%",
-                title=axis_title(theme, f"{scale.value}: hollow before, filled after"),
-            ),
-            yaxis=row_axis(theme, labels),
-            annotations=number_columns(
-                theme,
-                ("Drift now", "After"),
-                [
-                    (
-                        symbol_text(row.symbol),
-                        (signed_points(row.drift), alarm(row, theme)),
-                        (signed_points(_drift_after(preview, row)), _alarm_after(preview, row, theme)),
-                    )
-                    for row in rows
-                ],
-            ),
+            {"ticksuffix": "" if scale is Scale.DRIFT else "%"},
+            f"{scale.value}: hollow before, filled after",
+            ("Drift now", "After"),
+            [
+                (
+                    symbol_text(row.symbol),
+                    (signed_points(row.drift), alarm(row, theme)),
+                    (signed_points(_drift_after(preview, row)), _alarm_after(preview, row, theme)),
+                )
+                for row in rows
+            ],
         ),
     )
 
@@ -152,30 +132,19 @@ def orders_figure(preview: Preview, theme: Theme = LIGHT) -> go.Figure:
                 hovertemplate="<b>%{y}</b> %{text}<extra></extra>",
             )
         ],
-        layout(
+        rows_layout(
             theme,
-            height=height_for(len(orders)),
-            margin=ROW_MARGIN,
-            xaxis=value_axis(
-                theme,
-                tickprefix="$",
-                zeroline=True,
-                zerolinecolor=theme.band_line,
-                title=axis_title(theme, "◀ sell · buy ▶, planned notional"),
-            ),
-            yaxis=row_axis(theme, labels),
-            annotations=number_columns(
-                theme,
-                ("Notional", "Of equity"),
-                [
-                    (
-                        label,
-                        (money(order.notional, cents=False), theme.buy if order.side is Side.BUY else theme.sell),
-                        (percent(order.notional / preview.before.equity), None),
-                    )
-                    for label, order in zip(labels, orders, strict=True)
-                ],
-            ),
+            {"tickprefix": "$", "zeroline": True, "zerolinecolor": theme.band_line},
+            "◀ sell · buy ▶, planned notional",
+            ("Notional", "Of equity"),
+            [
+                (
+                    label,
+                    (money(order.notional, cents=False), theme.buy if order.side is Side.BUY else theme.sell),
+                    (percent(order.notional / preview.before.equity), None),
+                )
+                for label, order in zip(labels, orders, strict=True)
+            ],
         ),
     )
 

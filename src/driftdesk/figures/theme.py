@@ -152,3 +152,18 @@ def number_columns(theme: Theme, heads: tuple[str, str], rows: list[tuple[str, C
             for (text, colour), shift in zip(cells, NUMBER_COLUMNS, strict=True)
         )
     return notes
+
+
+def rows_layout(
+    theme: Theme, axis: dict[str, Any], title: str, heads: tuple[str, str], rows: list[tuple[str, Cell, Cell]]
+) -> dict[str, Any]:
+    """The layout of a chart with a row per thing: values on `axis` with `title` below, and two numbers beside each row,
+    under `heads`; a row is (category, cell, cell)."""
+    return layout(
+        theme,
+        height=height_for(len(rows)),
+        margin=ROW_MARGIN,
+        xaxis=value_axis(theme, **axis, title=axis_title(theme, title)),
+        yaxis=row_axis(theme, [category for category, *_ in rows]),
+        annotations=number_columns(theme, heads, rows),
+    )
