@@ -73,6 +73,7 @@ class BrokerageWalk(Walk):
     def __init__(self, page: Page, shots: Path, brokerage: Service) -> None:
         super().__init__(page, shots)
         self.brokerage = brokerage
+        self.home = page.url.rstrip("/").partition("/?")[0]
 
     def open(self, title: str) -> None:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
@@ -93,6 +94,46 @@ class BrokerageWalk(Walk):
             self.settled()
         raise AssertionError(f"{symbol} is {self.state_of(symbol)}, not {state}")
 
+    def confirm(self) -> None:
+        """Review the orders and create the run, with three quick clicks."""
+        self.page.locator(".st-key-review button").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_text("I have checked sides and sizes").click()
+        self.settled()
+        expect(dialog.get_by_text("covers buys up to these amounts", exact=False)).to_be_visible()
+        self.picture("brokerage_3_review")
+        create = dialog.locator(".st-key-review_create button")
+        expect(create).to_be_enabled()
+        create.evaluate("button => { button.click(); button.click(); button.click(); }")
+        expect(self.page.get_by_role("heading", level=1, name="Runs & fills")).to_be_visible(timeout=PAGE_MS)
+        self.settled()
+
+    def link(self, path: str) -> None:
+        """Follow a link that somebody sent."""
+        self.page.goto(f"{self.home}{path}")
+        self.settled()
+
+    def cancel_order(self, symbol: str) -> None:
+        """Cancel the order for `symbol` from its detail."""
+        order = next(row for row in self.table("download_orders") if row["Symbol"] == symbol)
+        self.link(f"/orders?account=Willow&order={order['Order id']}")
+        self.press("cancel_order")
+        dialog = self.page.get_by_role("dialog")
+        button = dialog.locator(".st-key-order_confirm button")
+        expect(button).to_be_enabled()
+        button.click()
+        expect(dialog).to_have_count(0, timeout=PAGE_MS)
+
+    def cancel_run(self) -> None:
+        """Cancel the newest run from its detail, and wait until it has ended."""
+        run = self.table("download_runs")[0]["Run"]
+        self.link(f"/runs?account=Willow&run={run}")
+        self.press("cancel_run")
+        self.page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+        ended = self.page.get_by_test_id("stMain").get_by_text("Canceled mid run", exact=True).first
+        expect(ended).to_be_visible(timeout=PAGE_MS)
+        self.settled()
+
 
 def test_a_rebalance_at_a_brokerage_canceled_midway(
     brokerage: Service, visit: Callable[[str], Page], shots: Path
@@ -106,55 +147,27 @@ def test_a_rebalance_at_a_brokerage_canceled_midway(
     assert ("SnapTrade", {"SnapTrade", "demo world"}) == (beside["Willow"], set(beside.values()))
     walk.picture("brokerage_1_overview")
 
-    page.goto(f"{page.url.split('/?')[0]}/drift?account=Willow")
-    expect(page.get_by_role("heading", level=1, name="Drift")).to_be_visible(timeout=PAGE_MS)
-    walk.settled()
-    expect(page.get_by_text("Nothing is traded at a brokerage by itself")).to_be_visible()
+    walk.link("/drift?account=Willow")
+    expect(page.get_by_text("Nothing is traded at a brokerage by itself")).to_be_visible(timeout=PAGE_MS)
     drifts = {row["Symbol"]: row["Status"] for row in walk.table("download_drift")}
     assert ("Over its band", "Under its band", "No target") == (drifts["SPY"], drifts["AGG"], drifts["TLT"])
     walk.picture("brokerage_2_drift")
 
     walk.open("Preview & create run")
-    assert [("Sell", "SPY"), ("Sell", "TLT"), ("Buy", "AGG")] == [
-        (row["Side"].split()[-1], row["Symbol"]) for row in walk.table("download_orders")
-    ]
-    page.locator(".st-key-review button").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_text("I have checked sides and sizes").click()
-    walk.settled()
-    expect(dialog.get_by_text("covers buys up to these amounts", exact=False)).to_be_visible()
-    walk.picture("brokerage_3_review")
-    create = dialog.locator(".st-key-review_create button")
-    expect(create).to_be_enabled()
-    create.evaluate("button => { button.click(); button.click(); button.click(); }")
-    expect(page.get_by_role("heading", level=1, name="Runs & fills")).to_be_visible(timeout=PAGE_MS)
-    walk.settled()
+    planned = [(row["Side"].split()[-1], row["Symbol"]) for row in walk.table("download_orders")]
+    assert [("Sell", "SPY"), ("Sell", "TLT"), ("Buy", "AGG")] == planned
+    walk.confirm()
 
     walk.open("Orders")
     expect(page.get_by_text("Open orders are looked at every two seconds.")).to_be_visible(timeout=PAGE_MS)
     walk.wait_for("SPY", "Partially filled", seconds=20)
     walk.picture("brokerage_4_partly_filled")
-    spy = next(row for row in walk.table("download_orders") if row["Symbol"] == "SPY")
-    page.goto(f"{page.url.split('/orders')[0]}/orders?account=Willow&order={spy['Order id']}")
-    walk.settled()
-    walk.press("cancel_order")
-    button = dialog.locator(".st-key-order_confirm button")
-    expect(button).to_be_enabled()
-    button.click()
-    expect(dialog).to_have_count(0, timeout=PAGE_MS)
+    walk.cancel_order("SPY")
     walk.wait_for("SPY", "Canceled", seconds=1)
     walk.picture("brokerage_5_canceled_order")
 
     walk.open("Runs & fills")
-    page.get_by_test_id("stMain").get_by_text("In progress", exact=True).first.wait_for()
-    run_id = next(row["Run"] for row in walk.table("download_runs"))
-    page.goto(f"{page.url.split('/runs')[0]}/runs?account=Willow&run={run_id}")
-    walk.settled()
-    walk.press("cancel_run")
-    dialog.get_by_role("button", name="Cancel run").click()
-    ended = page.get_by_test_id("stMain").get_by_text("Canceled mid run", exact=True).first
-    expect(ended).to_be_visible(timeout=PAGE_MS)
-    walk.settled()
+    walk.cancel_run()
     page.get_by_role("tab", name="Not traded").click()
     walk.settled()
     expect(page.get_by_text("Retry plan").first).to_be_visible()
