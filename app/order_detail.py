@@ -51,7 +51,7 @@ def _buttons(row: AccountOrder) -> None:
                 on_click=ask,
                 args=(order_writes.CANCEL, account, target),
             )
-            if order_state.may_send() and order.qty is not None and order.type != "market":
+            if order_state.may_replace(order):
                 st.button(
                     "Replace",
                     icon=":material/edit:",

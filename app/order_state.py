@@ -8,7 +8,7 @@ from typing import Any
 
 import state
 
-from driftdesk import BackendError, Mode
+from driftdesk import BackendError
 from driftdesk.figures import AccountOrder, is_final, words
 
 ORDER = "order"
@@ -87,4 +87,9 @@ def _standing(order: Any) -> tuple[str, str, Any]:
 
 def may_send() -> bool:
     """Whether orders are placed by hand here: never with real money."""
-    return state.desk().mode is not Mode.LIVE
+    return not state.desk().asks_for("orders")
+
+
+def may_replace(order: Any) -> bool:
+    """Whether an open order can get other terms here: one that rests, and not at a brokerage."""
+    return may_send() and not state.desk().by_hand and order.qty is not None and order.type != "market"
