@@ -17,7 +17,7 @@ from driftdesk.engine.planner import MIN_NOTIONAL
 from driftdesk.engine.schedule import Sessions
 from driftdesk.engine.snapshot import AccountId, Holding, OpenOrder, Quote, Side, Snapshot, Symbol
 from driftdesk.errors import DataError, NotFound, StateError
-from driftdesk.money import ZERO, exact, round_price
+from driftdesk.money import PRICE_STEP, ZERO, exact, round_price
 
 _NAMESPACE = "namespace"
 _FEED, _FEED_LABEL = "feed", "feed_label"
@@ -244,7 +244,10 @@ def _unknown(symbol: Symbol) -> Quote:
 @exact
 def split_price(price: Decimal | None, shares_before: int, shares_now: int) -> Decimal | None:
     """A feed's price (USD) after splits: `shares_before` have become `shares_now`."""
-    return price if price is None or shares_before == shares_now else round_price(price * shares_before / shares_now)
+    if price is None or shares_before == shares_now:
+        return price
+    # A price of nothing would be none.
+    return max(PRICE_STEP, round_price(price * shares_before / shares_now))
 
 
 def _open_orders(connection: Connection, ids: list[str]) -> dict[str, list[OpenOrder]]:

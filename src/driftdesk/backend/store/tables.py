@@ -256,6 +256,7 @@ orders = Table(
         "account_id",
         "side",
         "symbol",
+        "reserved",
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),

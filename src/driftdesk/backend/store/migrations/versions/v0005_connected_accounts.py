@@ -29,7 +29,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("broker_order_id", sa.String(length=64), nullable=True))
         batch.create_index(
             _OPEN,
-            ["account_id", "side", "symbol"],
+            ["account_id", "side", "symbol", "reserved"],
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
