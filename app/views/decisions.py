@@ -8,7 +8,8 @@ from driftdesk.figures import OUTCOMES, decisions_alt, decisions_table
 
 lacking = state.desk().missing("decisions")
 if lacking:
-    st.info(f"{lacking} The Drift page says what the next evaluation would decide.")
+    elsewhere = "" if state.desk().by_hand else " The Drift page says what the next evaluation would decide."
+    st.info(f"{lacking}{elsewhere}")
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
