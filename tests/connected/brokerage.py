@@ -5,7 +5,7 @@ The wire between them can be disturbed by hand: an answer that never comes, a re
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from driftdesk.backend.api import Credentials, create_app
 from driftdesk.backend.inprocess import InProcessTransport
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.service import Service
+from driftdesk.backend.service.orders import OrderFilter
 from driftdesk.client import Client, ClientKeys
 from driftdesk.client.snaptrade import SnapTradeClient, SnapTradeKeys
 from driftdesk.client.transport import Waiting
 from driftdesk.connected import world as connected_world
 from driftdesk.connected.opening import open_connected
-from driftdesk.connected.reader import Patience, Reader
+from driftdesk.connected.patience import Patience
+from driftdesk.connected.reader import Reader
 from driftdesk.desk import Desk, Mode
 from driftdesk.translate import to_portfolio
 from driftdesk.wire.portfolios import CreatePortfolio
@@ -32,8 +34,19 @@ from driftdesk.wire.simulation import Advance, CreateAccount, NewPosition, SetPr
 KEYS = ("key", "secret")
 PRICES = {"SPY": Decimal(100), "TLT": Decimal(50), "GLD": Decimal(200)}
 PLACE = "/trade/place"
+EVERY_ORDER = OrderFilter(status="all", limit=500)
 # Everything is read anew when it is asked for; an open order is looked at every second of market time.
-PATIENCE = Patience(timedelta(0), timedelta(0), timedelta(seconds=1), timedelta(0), instruments=timedelta(0))
+NO_TIME, A_SECOND = timedelta(0), timedelta(seconds=1)
+PATIENCE = Patience(
+    account=NO_TIME,
+    book=NO_TIME,
+    prices=NO_TIME,
+    instruments=NO_TIME,
+    failure=NO_TIME,
+    order=A_SECOND,
+    rest=A_SECOND,
+    settling=NO_TIME,
+)
 
 
 @dataclass
@@ -90,6 +103,14 @@ class Wire(httpx.BaseTransport):
             return httpx.Response(answer.status_code, json=change(answer.json()))
 
         self.disturb.append(edited)
+
+    def show_only(self, account_id: str) -> None:
+        """Of all accounts only this one is listed."""
+
+        def only(answer: Any) -> Any:
+            return {**answer, "results": [account for account in answer["results"] if account["id"] == account_id]}
+
+        self.change("/accounts/all", only)
 
     def _once(self, path: str, times: int, *, after: bool) -> None:
         left = [times]
@@ -163,29 +184,47 @@ class Brokerage:
         """Prices at the brokerage (USD)."""
         self.backend.set_prices(SetPrices(prices={symbol: Decimal(price) for symbol, price in prices.items()}))
 
+    def leave(self) -> None:
+        """Close this side; the brokerage goes on."""
+        self.desk.close()
+        self.service.close()
+
     def close(self) -> None:
         """Both sides."""
-        self.desk.close()
+        self.leave()
         self.client.close()
-        self.service.close()
         self.backend.close()
 
 
 def open_brokerage(
-    folder: Path, *, start: datetime = WEDNESDAY_10AM, look_only: str | None = None, connected: str = "connected.db"
+    folder: Path,
+    *,
+    look_only: str | None = None,
+    patience: Patience = PATIENCE,
+    prepare: Callable[[Wire], None] | None = None,
 ) -> Brokerage:
-    """A brokerage at `start` with prices set by hand, and the connected world on it; opened again, both go on."""
+    """A brokerage at 10:00 on a Wednesday with prices set by hand, and the connected world on it; opened again, both
+    go on. `prepare` disturbs the wire before anything is read."""
     # Every call sees the brokerage's own instant: no test waits for a second to pass.
     connected_world._ASKED_AGAIN_AFTER_SECONDS = 0.0
     fresh = not (folder / "brokerage.db").exists()
-    backend = open_service(folder / "brokerage.db", simulated_feed(), start=start, seed=1, durable=False)
+    backend = open_service(folder / "brokerage.db", simulated_feed(), start=WEDNESDAY_10AM, seed=1, durable=False)
     if fresh:
         backend.set_prices(SetPrices(prices=dict(PRICES)))
     wire = Wire(InProcessTransport(create_app(backend, Credentials(*KEYS))))
+    if prepare is not None:
+        prepare(wire)
+    return connect_to(backend, wire, folder / "connected.db", look_only=look_only, patience=patience)
+
+
+def connect_to(
+    backend: Service, wire: Wire, path: Path, *, look_only: str | None = None, patience: Patience = PATIENCE
+) -> Brokerage:
+    """The connected world in the file `path`, on a backend that is there already."""
     client = SnapTradeClient(
         SnapTradeKeys(*KEYS), base_url="http://snaptrade.local", transport=wire, waiting=Waiting(sleep=lambda _s: None)
     )
-    service, reader = open_connected(folder / connected, client, stand_in=True, look_only=look_only, patience=PATIENCE)
+    service, reader = open_connected(path, client, stand_in=True, look_only=look_only, patience=patience)
     own = Client(
         "http://driftdesk.local", ClientKeys("a", "b"), InProcessTransport(create_app(service, Credentials("a", "b")))
     )

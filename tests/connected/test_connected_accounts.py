@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from connected.brokerage import KEYS, Brokerage, open_brokerage
+from connected.brokerage import EVERY_ORDER, KEYS, Brokerage, open_brokerage
 
 from driftdesk.engine.snapshot import CASH
 from driftdesk.errors import DataError, Rejected, Unavailable
 from driftdesk.wire.orders import CreateOrder
-from driftdesk.wire.simulation import SetAsset
+from driftdesk.wire.simulation import Deposit, SetAsset
 
 HALF = {"SPY": "50", "GLD": "30", "cash": "20"}
 
@@ -223,14 +223,15 @@ def test_what_is_not_sold_in_fractions_is_planned_in_whole_shares(brokerage: Bro
     assert {"GLD": Decimal(10)} == {order.symbol: order.quantity for order in whole.plan.buys}
 
 
-def test_what_a_brokerage_does_not_say_is_not_a_no(brokerage: Brokerage) -> None:
+def test_what_a_brokerage_does_not_say_is_not_a_no(tmp_path: Path) -> None:
     """Null for fractionable: fractions are planned."""
     unknown = [{"symbol": "GLD", "exchange_mic": "ARCX", "tradeable": None, "fractionable": None}]
-    brokerage.wire.change("/instruments", lambda _: {"instruments": unknown})
-    brokerage.reader._instruments.clear()
+    lists = {"instruments": unknown}
+    brokerage = open_brokerage(tmp_path, prepare=lambda wire: wire.change("/instruments", lambda _: lists))
     account = brokerage.open_account("1000.00", SPY="61")
     brokerage.desk.book()
     fractions = brokerage.desk.preview(account, model=brokerage.portfolio(HALF))
+    brokerage.close()
     assert [None] == [order.quantity for order in fractions.plan.buys]
 
 
@@ -241,19 +242,13 @@ def test_a_brokerage_that_takes_shares_only_gets_shares_at_the_dearer_price(brok
     brokerage.wire.change("/quotes", lambda answer: [{**each, "ask_price": 200.5} for each in answer])
     account = brokerage.open_account("1000.00", SPY="61")
     done = brokerage.finish(brokerage.rebalance(account, brokerage.portfolio(HALF)).id)
-    [bought] = [order for order in brokerage.backend.list_orders(account, all_orders()) if order.side == "buy"]
+    [bought] = [order for order in brokerage.backend.list_orders(account, EVERY_ORDER) if order.side == "buy"]
     assert ("COMPLETED_SUCCESS", None, "GLD", Decimal("10.623441396")) == (
         done.status,
         bought.notional,
         bought.symbol,
         bought.qty,
     )
-
-
-def all_orders() -> Any:
-    from driftdesk.backend.service.orders import OrderFilter  # noqa: PLC0415 - one name, for one call
-
-    return OrderFilter(status="all", limit=500)
 
 
 def test_orders_of_others_are_seen_planned_around_and_canceled(brokerage: Brokerage) -> None:
@@ -273,20 +268,21 @@ def test_orders_of_others_are_seen_planned_around_and_canceled(brokerage: Broker
 
 def test_money_that_comes_in_is_seen_and_booked_as_coming_from_outside(brokerage: Brokerage) -> None:
     """Balances follow the brokerage; what the ledger cannot explain by our orders came from outside."""
-    from driftdesk.wire.simulation import Deposit  # noqa: PLC0415 - one name, for one call
-
     account = brokerage.open_account("1000.00", SPY="60")
     brokerage.desk.book()
     brokerage.backend.deposit(Deposit(account_id=account, amount=Decimal("250.25")))
     assert Decimal("1250.25") == brokerage.desk.snapshot(account).cash
 
 
-def test_a_symbol_that_no_list_has_is_known_by_its_quote(brokerage: Brokerage) -> None:
-    """A brokerage without a list of instruments still trades what it quotes; what nobody quotes is unknown."""
-    brokerage.wire.refuse("/instruments", 404, "no list")
-    brokerage.reader._instruments.clear()
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_a_symbol_that_no_list_has_is_known_by_its_quote(tmp_path: Path, status: int) -> None:
+    """A brokerage whose list of instruments is not there, or not to be had, hides no account and still trades what it
+    quotes; what nobody quotes is unknown."""
+    brokerage = open_brokerage(tmp_path, prepare=lambda wire: wire.refuse("/instruments", status, "no list"))
     brokerage.open_account("1000.00", SPY="60")
-    brokerage.desk.book()
+    [view] = brokerage.desk.book()
+    assert view.problem is None
     assert brokerage.portfolio({"TLT": "50", "cash": "50"}).targets.symbols
     with pytest.raises(Rejected, match="NOSUCH is not an asset known here"):
         brokerage.portfolio({"NOSUCH": "50", "cash": "50"})
+    brokerage.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from connected.brokerage import PLACE, Brokerage, open_brokerage
+from connected.brokerage import EVERY_ORDER, PLACE, Brokerage, connect_to, open_brokerage
 from sqlalchemy import Connection
 
 from driftdesk.backend.store.database import Database
@@ -25,14 +25,8 @@ HALF = {"SPY": "50", "GLD": "30", "cash": "20"}
 
 def placed(brokerage: Brokerage, account: str) -> list[tuple[str, str]]:
     """Every order that the brokerage ever took."""
-    orders = brokerage.backend.list_orders(account, wanted_all())
+    orders = brokerage.backend.list_orders(account, EVERY_ORDER)
     return sorted((order.symbol, str(order.side)) for order in orders)
-
-
-def wanted_all() -> Any:
-    from driftdesk.backend.service.orders import OrderFilter  # noqa: PLC0415 - one name, for one call
-
-    return OrderFilter(status="all", limit=500)
 
 
 def begin(brokerage: Brokerage) -> tuple[str, Run]:
@@ -175,14 +169,16 @@ def test_a_kill_at_any_boundary_doubles_nothing(tmp_path: Path, monkeypatch: pyt
     """Killed once at each boundary, opened again: the run completes as undisturbed or stops for a person, and no order
     is ever placed twice. Only a kill between the mark and the request stops it."""
     outcomes: list[str] = []
+    there = open_brokerage(tmp_path)
     for at in range(1, 200):
-        folder = tmp_path / f"{at}"
-        folder.mkdir()
-        brokerage = open_brokerage(folder)
-        account, run = begin(brokerage)
-        killed = work_until_killed(brokerage, at, monkeypatch)
-        brokerage.close()
-        again = open_brokerage(folder)
+        there.wire.disturb.clear()
+        account = there.open_account("1000.00", SPY="60", TLT="40")
+        there.wire.show_only(account)
+        killed_one = connect_to(there.backend, there.wire, tmp_path / f"{at}.db")
+        run = killed_one.rebalance(account, killed_one.portfolio(HALF))
+        killed = work_until_killed(killed_one, at, monkeypatch)
+        killed_one.leave()
+        again = connect_to(there.backend, there.wire, tmp_path / f"{at}.db")
         done = again.finish(run.id, seconds=10)
         orders = placed(again, account)
         assert len(orders) == len(set(orders))
@@ -191,9 +187,10 @@ def test_a_kill_at_any_boundary_doubles_nothing(tmp_path: Path, monkeypatch: pyt
             assert [("GLD", "buy"), ("SPY", "sell"), ("TLT", "sell")] == orders
             assert Decimal("1800.00") == again.desk.snapshot(account).cash
         outcomes.append(done.status)
-        again.close()
+        again.leave()
         if not killed:
             break
+    there.close()
     assert "COMPLETED_SUCCESS" == outcomes[-1]
     # Of each of the three orders: after its row was written, and just before its request leaves.
     assert 6 == outcomes.count("ERROR")
@@ -206,7 +203,7 @@ def test_a_venue_that_sends_again_is_caught(tmp_path: Path, monkeypatch: pytest.
     account = brokerage.open_account("10000.00")
     brokerage.rebalance(account, brokerage.portfolio({"GLD": "20", "cash": "80"}))
     monkeypatch.setattr(BrokerageVenue, "in_doubt", lambda *_: ())
-    monkeypatch.setattr(BrokerageVenue, "_look_for_lost", lambda *_: None)
+    monkeypatch.setattr("driftdesk.connected.venue.settle_doubts", lambda *_: None)
     write = BrokerageVenue._write
 
     def write_anew(self: BrokerageVenue, request: Any, now: Any) -> Any:
@@ -216,7 +213,7 @@ def test_a_venue_that_sends_again_is_caught(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(BrokerageVenue, "_write", write_anew)
     # The name that travels is fresh each time, as at a brokerage that does not know it.
-    monkeypatch.setattr("driftdesk.connected.venue.uuid.uuid5", lambda *_: uuid.uuid4())
+    monkeypatch.setattr("driftdesk.connected.sizing.uuid.uuid5", lambda *_: uuid.uuid4())
     brokerage.wire.lose_answer(PLACE)
     for _ in range(12):
         brokerage.pass_time(10)

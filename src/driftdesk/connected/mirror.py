@@ -186,7 +186,7 @@ class Mirror:
 
     @exact
     def take(self, connection: Connection, row: Row, seen: Seen, now: datetime, next_look: datetime) -> bool:
-        """Bring one order up to what was seen of it; whether it traded since."""
+        """Bring one order up to what was seen of it; whether it traded since. `row` is the order as it stands now."""
         if row["due_at"] is None:
             return False
         ids, marks = book.EventIds(connection), self._marks(connection)
@@ -196,16 +196,17 @@ class Mirror:
         value = value_of(seen, marks.get(seen.symbol))
         traded = filled > ZERO and value is not None
         final = seen.status in FINAL_ORDER_STATUSES
+        # A brokerage that was asked to cancel may say for a while that the order is as it was.
+        canceling = row["status"] == OrderStatus.PENDING_CANCEL and not final
         if traded and value is not None:
-            cash = round_cents(value)
-            after = {"filled_quantity": seen.filled, "filled_value": value, "filled_cash": cash}
+            after = {"filled_quantity": seen.filled, "filled_value": value, "filled_cash": round_cents(value)}
             status = OrderStatus.FILLED if seen.status is OrderStatus.FILLED else OrderStatus.PARTIALLY_FILLED
-            position = self._book_fill(connection, row, after, seen, now)
+            price = max(PRICE_STEP, round_price((value - row["filled_value"]) / filled))
+            position = self._book_fill(connection, row, after, _filled_at(row, seen, now), price)
             changes |= after
-            price = round_price((value - row["filled_value"]) / filled)
             told = book.event(ids, {**row, **changes}, status, now, fill=(price, filled, position))
             events.append(told)
-        if seen.status != row["status"] or final:
+        if (seen.status != row["status"] and not canceling) or final:
             changes |= book.status_changes(seen.status, now)
             if not (traded and seen.status in (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED)):
                 events.append(book.event(ids, {**row, **changes}, seen.status, now))
@@ -217,6 +218,21 @@ class Mirror:
         if events:
             connection.execute(insert(order_events), events)
         return traded
+
+    def adopt(self, connection: Connection, order_id: str, seen: Seen, now: datetime, next_look: datetime) -> None:
+        """Take what was seen for the order `order_id` of ours, whose name at the brokerage was not known.
+
+        What was entered for it meanwhile as somebody else's order goes.
+        """
+        row = connection.execute(select(orders).where(orders.c.id == order_id)).mappings().one()
+        theirs = (orders.c.account_id == row["account_id"], orders.c.client_order_id == seen.broker_order_id)
+        for entered in connection.scalars(select(orders.c.id).where(*theirs, orders.c.id != order_id)).all():
+            for table in (fills, order_events):
+                connection.execute(table.delete().where(table.c.order_id == entered))
+            connection.execute(orders.delete().where(orders.c.id == entered))
+        name = {"broker_order_id": seen.broker_order_id}
+        connection.execute(_CHANGE, {"order": order_id, **name})
+        self.take(connection, {**row, **name}, seen, now, next_look)
 
     def reserve(self, connection: Connection, account_id: str) -> None:
         """What open orders hold back, at the prices of now."""
@@ -250,14 +266,13 @@ class Mirror:
         book.add(connection, [row])
 
     def _book_fill(
-        self, connection: Connection, row: Row, after: Mapping[str, Decimal], seen: Seen, now: datetime
+        self, connection: Connection, row: Row, after: Mapping[str, Decimal], at: datetime, price: Decimal
     ) -> Decimal:
         """Write the fill; the shares held after it. Cash and shares move for our own orders only."""
         account, symbol = row["account_id"], row["symbol"]
         quantity = after["filled_quantity"] - row["filled_quantity"]
         value = after["filled_value"] - row["filled_value"]
         cash = after["filled_cash"] - row["filled_cash"]
-        at = seen.executed_at or now
         balances = Balances(connection, [account])
         if row["client_order_id"] != row["broker_order_id"] and cash >= ZERO:
             moves = trade(row["side"] == Side.BUY, account, symbol, quantity, value, cash)
@@ -271,7 +286,7 @@ class Mirror:
                 side=row["side"],
                 at=at,
                 quantity=quantity,
-                price=max(PRICE_STEP, round_price(value / quantity)),
+                price=price,
                 cash=cash,
                 rounding=cash - value,
             )
@@ -301,6 +316,12 @@ def reserved(row: Row, price: Decimal | None) -> Decimal:
         return max(ZERO, left_over)
     dearest = dearest_price(price or ZERO, row["limit_price"], row["stop_price"])
     return max(ZERO, cash_of(quantity, dearest) - spent)
+
+
+def _filled_at(row: Row, seen: Seen, now: datetime) -> datetime:
+    """When it was filled as far as it is said: some brokerages tell the day only."""
+    said = seen.executed_at
+    return now if said is None or not row["submitted_at"] <= said <= now else said
 
 
 def _move(account: str, asset: str, change: Decimal, cost: Decimal) -> Transfer:

@@ -6,7 +6,8 @@ from driftdesk.backend.clock import Clock, SystemClock
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.database import Database
 from driftdesk.client.snaptrade import SnapTradeClient
-from driftdesk.connected.reader import AT_ONCE, Patience, Reader
+from driftdesk.connected.patience import AT_ONCE, Patience
+from driftdesk.connected.reader import Reader
 from driftdesk.connected.venue import BrokerageVenue
 from driftdesk.connected.world import ConnectedWorld, NoFeed, StandInClock
 from driftdesk.market_calendar import new_york_sessions

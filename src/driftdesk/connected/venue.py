@@ -9,42 +9,37 @@ the only one like it that nobody here sent is taken for it. Where there is none,
 a person has to look (rules.md 7.6, 9; wire/snaptrade.md 4). Nothing that trades is ever sent twice.
 """
 
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from driftdesk.backend.exchange import Changes, book
 from driftdesk.backend.exchange.fillmodel import FillModel
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
-from driftdesk.backend.store.tables import assets, orders, price_marks, runs
+from driftdesk.backend.store.tables import order_events, orders, price_marks, runs
 from driftdesk.backend.store.types import Row
+from driftdesk.connected.doubt import settle_doubts
 from driftdesk.connected.mirror import reserved
 from driftdesk.connected.reader import Reader
-from driftdesk.connected.records import TIMES, Seen, read_record
-from driftdesk.engine.snapshot import AccountId, Side, Symbol
-from driftdesk.errors import BackendError, DriftdeskError, InputError, NotFound, Repeated, StateError, Unavailable
-from driftdesk.money import ZERO, floor_quantity, quantity_of
-from driftdesk.wire.orders import OrderStatus, OrderType, TimeInForce
+from driftdesk.connected.records import read_record
+from driftdesk.connected.sizing import new_order, sized
+from driftdesk.engine.snapshot import AccountId
+from driftdesk.errors import BackendError, DriftdeskError, Repeated, StateError, Unavailable
+from driftdesk.wire.orders import OrderEvent, OrderStatus
 from driftdesk.wire.runs import RunStatus
 from driftdesk.wire.snaptrade.orders import OrderRecord
-from driftdesk.wire.snaptrade.trading import NewOrder
 
-# The clocks of this machine and of a brokerage may differ by so much.
-_CLOCKS_DIFFER: Final = timedelta(minutes=1)
-_TYPES: Final = {
-    OrderType.MARKET: "Market",
-    OrderType.LIMIT: "Limit",
-    OrderType.STOP: "Stop",
-    OrderType.STOP_LIMIT: "StopLimit",
-}
-_TIMES: Final = {ours: theirs for theirs, ours in TIMES.items() if theirs != "GTD"}
-_NEVER_SEEN: Final = "The brokerage never confirmed this order, and its session is over; look there to be sure."
+# A cancel that shows no effect for so long is asked for again, after the order was read again.
+_CANCELS_TAKE: Final = timedelta(minutes=1)
+_GONE: Final = (
+    "SnapTrade does not list this account any more and the order's session is over: what became of it is only known "
+    "at the brokerage."
+)
+_NO_NAME: Final = "SnapTrade's answer to order {} does not say which order at the brokerage it is."
 
 
 class BrokerageVenue:
@@ -58,6 +53,8 @@ class BrokerageVenue:
         self._world = reader.world
         self._database = reader.world.database
         self._client = reader.client
+        # Ids of orders that this process has sent and whose answer is awaited.
+        self._sending: set[str] = set()
 
     @property
     def model(self) -> FillModel:
@@ -73,17 +70,23 @@ class BrokerageVenue:
         """Send a run's order; one that is refused is recorded as rejected, with the reason.
 
         Raises Repeated for a client order id used before, Unavailable where no answer came: the order is in doubt then.
+        Any other BackendError: nothing was written or sent.
         """
         self._check_takes_orders(request.account_id)
-        row = self._write(request, now)
+        # The moment of sending, also for the last of many: an order in doubt is looked for around it.
+        now = max(now, self._world.now())
         try:
-            record = self._client.trading.place(self._new_order(request))
+            request = sized(self._reader, request)
+        except BackendError:
+            raise
         except DriftdeskError as error:
-            if isinstance(error, BackendError) and _in_doubt(error):
-                raise Unavailable(f"{error}") from error
-            return book.broker_order(self._refuse(row, f"{error}", now))
-        with self._database.write() as connection:
-            return book.broker_order(self._adopt(connection, row, record, now))
+            return book.broker_order(self._refuse(self._write(request, now), f"{error}", now))
+        row = self._write(request, now)
+        self._sending.add(row["id"])
+        try:
+            return book.broker_order(self._send(row, request, now))
+        finally:
+            self._sending.discard(row["id"])
 
     def place(self, request: OrderRequest, now: datetime) -> str:
         """Send an order of a person; its id. Refusals are recorded, as in `submit`."""
@@ -95,9 +98,12 @@ class BrokerageVenue:
         """Those of the account's orders that the brokerage is known to have had, as they stand now."""
         now = self._world.now()
         rows = self._named(account_id, client_order_ids)
-        if any(row["due_at"] is not None for row in rows):
-            self._reader.look_at_orders(account_id, now)
-            self._look_for_lost(account_id, now)
+        if any(_needs_look(row, now) for row in rows):
+            try:
+                self._look(account_id, now)
+            except BackendError:
+                self._put_off(account_id, now)
+                raise
             rows = self._named(account_id, client_order_ids)
         known = (row for row in rows if row["broker_order_id"] is not None or row["due_at"] is None)
         return {row["client_order_id"]: book.broker_order(row) for row in known}
@@ -108,12 +114,17 @@ class BrokerageVenue:
         return {row["client_order_id"] for row in rows if row["broker_order_id"] is None}
 
     def cancel(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
-        """Ask the brokerage to cancel what is open of an order, once; whether the order is final now."""
-        self.cancel_open(account_id, client_order_id, now)
+        """Ask the brokerage to cancel what is open of an order; whether the order is final now.
+
+        It is asked once; `next_update` is now then, so that one look tells of all that were canceled together.
+        """
+        row = self._open(account_id, client_order_id)
+        if row is not None and row["broker_order_id"] is not None:
+            self._ask_to_cancel(row, now)
         return self._open(account_id, client_order_id) is None
 
     def cancel_open(self, account_id: AccountId, client_order_id: str, now: datetime) -> bool:
-        """`cancel`, telling whether there was anything open. Raises StateError for an order that is in doubt."""
+        """Ask as `cancel` does, then look; whether there was anything open. StateError for an order in doubt."""
         row = self._open(account_id, client_order_id)
         if row is None:
             return False
@@ -121,20 +132,9 @@ class BrokerageVenue:
             raise StateError(
                 "The brokerage has not confirmed this order yet, so it cannot be canceled from here; look there."
             )
-        if row["status"] != OrderStatus.PENDING_CANCEL:
-            try:
-                self._client.orders.cancel(account_id, row["broker_order_id"], rereads=())
-            except BackendError as error:
-                # Too late is no failure: what it came to is read below. Where even that fails, the error stands.
-                if _in_doubt(error):
-                    raise
-                self._reader.look_at_orders(account_id, now)
-                if self._open(account_id, client_order_id) is not None:
-                    raise
-                return False
-            with self._database.write() as connection:
-                book.set_status(connection, [row], OrderStatus.PENDING_CANCEL, now)
-        self._reader.look_at_orders(account_id, now)
+        if not self._ask_to_cancel(row, now):
+            return False
+        self._look(account_id, now)
         return True
 
     def replace(self, row: Row, changes: Changes, now: datetime) -> str:
@@ -142,8 +142,11 @@ class BrokerageVenue:
         raise StateError("Cancel the order and place another: orders at a brokerage are not replaced from here.")
 
     def next_update(self, account_id: AccountId, now: datetime) -> datetime:
-        """When asking again is worth it."""
-        return now + self._reader.patience.order
+        """When the account's open orders are looked at next; asking before would tell nothing new."""
+        named = (orders.c.account_id == account_id, orders.c.broker_order_id.is_not(None))
+        with self._database.read() as connection:
+            due: datetime | None = connection.scalar(select(func.min(orders.c.due_at)).where(*named))
+        return self._reader.looks.next_look(now) if due is None else max(now, due)
 
     def next_event(self) -> datetime | None:
         """When an open order is looked at next, None without one."""
@@ -159,10 +162,11 @@ class BrokerageVenue:
         traded = 0
         for account_id in self._due_accounts(now):
             try:
-                traded += self._reader.look_at_orders(account_id, now)
-                self._look_for_lost(account_id, now)
-            except BackendError:
+                traded += self._look(account_id, now)
+            except BackendError as error:
                 self._put_off(account_id, now)
+                if error.status == HTTPStatus.NOT_FOUND:
+                    self._give_up(account_id, now)
         for account_id in self._starting(now):
             try:
                 self._reader.read(account_id, now)
@@ -175,7 +179,12 @@ class BrokerageVenue:
 
     # --- writing ----------------------------------------------------------------------------------------------
 
+    def _check_sends(self) -> None:
+        if self._reader.look_only is not None:
+            raise StateError(self._reader.look_only)
+
     def _check_takes_orders(self, account_id: AccountId) -> None:
+        self._check_sends()
         with self._database.read() as connection:
             account = self._world.account_row(connection, account_id)
         if account["refusal"] is not None:
@@ -189,118 +198,100 @@ class BrokerageVenue:
                 raise Repeated(f"client_order_id {request.client_order_id} is used already; each order needs its own.")
             order_id = self._world.new_id("order", request.account_id, request.client_order_id)
             price = connection.scalar(select(price_marks.c.price).where(price_marks.c.symbol == request.symbol))
-            sized = {"quantity": request.quantity, "notional": request.notional, "side": request.side}
-            held_back = reserved(
-                {
-                    **sized,
-                    "limit_price": request.limit_price,
-                    "stop_price": request.stop_price,
-                    "filled_quantity": ZERO,
-                    "filled_cash": ZERO,
-                },
-                price,
-            )
-            look = now + self._reader.patience.order
-            values = {"status": OrderStatus.PENDING_NEW, "reserved": held_back, "due_at": look, "broker_order_id": None}
+            look = self._reader.looks.next_look(now)
+            values = {"status": OrderStatus.PENDING_NEW, "due_at": look, "broker_order_id": None}
             row = book.order_row(order_id, request, now, **values)
+            row["reserved"] = reserved(row, price)
             book.add(connection, [row])
             return row
+
+    def _send(self, row: Row, request: OrderRequest, now: datetime) -> Row:
+        """Send it once; the order as it is after the answer."""
+        try:
+            record = self._client.trading.place(new_order(request))
+        except DriftdeskError as error:
+            if isinstance(error, BackendError) and _in_doubt(error):
+                raise Unavailable(f"{error}") from error
+            return self._refuse(row, f"{error}", now)
+        return self._adopt(row, record, now)
 
     def _refuse(self, row: Row, reason: str, now: datetime) -> Row:
         with self._database.write() as connection:
             book.set_status(connection, [row], OrderStatus.REJECTED, now, reason)
             return self._row(connection, row["account_id"], row["client_order_id"])
 
-    def _adopt(self, connection: Connection, row: Row, record: OrderRecord, now: datetime) -> Row:
-        """Take `record` for the order that was sent; a row that was entered for it as somebody else's goes."""
+    def _adopt(self, row: Row, record: OrderRecord, now: datetime) -> Row:
+        """Take `record`, the answer, for the order that was sent; Unavailable where it does not name one."""
+        if record.brokerage_order_id is None:
+            raise Unavailable(_NO_NAME.format(row["client_order_id"]))
         seen = read_record(record)
-        if seen is None or record.brokerage_order_id is None:
-            return row
-        theirs = (orders.c.account_id == row["account_id"], orders.c.client_order_id == seen.broker_order_id)
-        connection.execute(orders.delete().where(*theirs))
-        connection.execute(update(orders).where(orders.c.id == row["id"]).values(broker_order_id=seen.broker_order_id))
-        named = {**row, "broker_order_id": seen.broker_order_id}
-        self._reader.mirror.take(connection, named, seen, now, now + self._reader.patience.order)
-        return self._row(connection, row["account_id"], row["client_order_id"])
+        with self._database.write() as connection:
+            if seen is None:
+                # Its name is enough: what it comes to is looked up by it.
+                named = {"broker_order_id": record.brokerage_order_id}
+                connection.execute(update(orders).where(orders.c.id == row["id"]).values(named))
+            else:
+                next_look = self._reader.looks.next_look(now)
+                self._reader.mirror.adopt(connection, row["id"], seen, now, next_look)
+            return self._row(connection, row["account_id"], row["client_order_id"])
 
-    def _new_order(self, request: OrderRequest) -> NewOrder:
-        """The order in SnapTrade's words; an amount becomes shares where the brokerage is not known to take amounts."""
-        notional, units = request.notional, request.quantity
-        if notional is not None and not self._reader.takes_notional(request.account_id):
-            notional, units = None, self._shares_for(request)
-        if request.time_in_force not in _TIMES:
-            raise InputError(f"time_in_force {request.time_in_force} is not taken by SnapTrade.", field="time_in_force")
-        return NewOrder(
-            account_id=request.account_id,
-            action=request.side.upper(),
-            order_type=_TYPES[request.type],
-            time_in_force=_TIMES[request.time_in_force],
-            symbol=request.symbol,
-            units=units,
-            notional_value=notional,
-            price=request.limit_price,
-            stop=request.stop_price,
-            # The same for the same order, so that a brokerage that minds it refuses a second one.
-            client_order_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{request.account_id}|{request.client_order_id}")),
+    def _ask_to_cancel(self, row: Row, now: datetime) -> bool:
+        """Ask once in a while for the cancel of an open order; whether it may still be open.
+
+        The order is due for a look then. Raises BackendError where the cancel was refused though it is open, or no
+        answer came.
+        """
+        account_id, name = row["account_id"], row["client_order_id"]
+        if row["status"] == OrderStatus.PENDING_CANCEL and self._asked_lately(row, now):
+            return True
+        self._check_sends()
+        try:
+            self._client.orders.cancel(account_id, row["broker_order_id"], rereads=())
+        except BackendError as error:
+            # Too late is no failure: what it came to is read below. Where even that fails, the error stands.
+            if _in_doubt(error):
+                raise
+            self._look(account_id, now)
+            if self._open(account_id, name) is not None:
+                raise
+            return False
+        with self._database.write() as connection:
+            # It may have ended meanwhile, as another thread saw.
+            current = book.open_order(connection, account_id, name)
+            if current is not None:
+                book.set_status(connection, [current], OrderStatus.PENDING_CANCEL, now)
+                connection.execute(update(orders).where(orders.c.id == row["id"]).values(due_at=now))
+        return current is not None
+
+    def _asked_lately(self, row: Row, now: datetime) -> bool:
+        asked = select(func.max(order_events.c.at)).where(
+            order_events.c.order_id == row["id"], order_events.c.event == OrderEvent.PENDING_CANCEL
         )
-
-    def _shares_for(self, request: OrderRequest) -> Decimal:
-        """As many shares as the amount pays for at the price of now, never more; whole ones where fractions are not
-        offered. Raises NotFound without a price, InputError where it does not pay for one."""
-        quotes = self._client.accounts.quotes(request.account_id, [request.symbol])
-        quote = next((quote for quote in quotes if quote.symbol.symbol == request.symbol), None)
-        prices = [quote.last_trade_price, quote.ask_price if request.side is Side.BUY else None] if quote else []
-        dearest = max((price for price in prices if price), default=None)
-        if dearest is None:
-            raise NotFound(f"SnapTrade has no price of {request.symbol} now, so its order cannot be sized.")
-        shares = quantity_of(request.notional or ZERO, dearest)
         with self._database.read() as connection:
-            whole = connection.scalar(select(assets.c.fractionable).where(assets.c.symbol == request.symbol)) is False
-        shares = shares // 1 if whole else floor_quantity(shares)
-        if shares <= ZERO:
-            raise InputError(f"{request.notional} USD do not pay for a share of {request.symbol}.", field="notional")
-        return shares
+            last: datetime | None = connection.scalar(asked)
+        return last is not None and now - last < _CANCELS_TAKE
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def _look_for_lost(self, account_id: str, now: datetime) -> None:
-        """Find the orders in doubt among those that nobody here sent: the only one like it is taken for it."""
-        mine = orders.c.account_id == account_id
-        lost = mine & orders.c.broker_order_id.is_(None) & orders.c.due_at.is_not(None)
+    def _look(self, account_id: str, now: datetime) -> int:
+        """Look at the account's orders and find those in doubt among them; how many orders traded."""
+        traded = self._reader.looks.look(account_id, now)
         with self._database.write() as connection:
-            for row in connection.execute(select(orders).where(lost)).mappings().all():
-                session = self._world.sessions.current_or_next(row["submitted_at"])
-                if now >= session.close:
-                    book.set_status(connection, [row], OrderStatus.EXPIRED, now, _NEVER_SEEN)
-                    continue
-                alike = connection.execute(select(orders).where(*_like(row))).mappings().all()
-                if len(alike) == 1:
-                    self._take_for(connection, row, alike[0], now)
-                else:
-                    due = {"due_at": now + self._reader.patience.order}
-                    connection.execute(update(orders).where(orders.c.id == row["id"]).values(due))
+            settle_doubts(connection, self._reader, account_id, now, frozenset(self._sending))
+        return traded
 
-    def _take_for(self, connection: Connection, row: Row, theirs: Row, now: datetime) -> None:
-        """`theirs` is the order that `row` was sent as."""
-        seen = Seen(
-            broker_order_id=theirs["broker_order_id"],
-            symbol=Symbol(theirs["symbol"]),
-            side=Side(theirs["side"]),
-            status=OrderStatus(theirs["status"]),
-            total=theirs["quantity"],
-            filled=theirs["filled_quantity"],
-            price=None if not theirs["filled_quantity"] else theirs["filled_value"] / theirs["filled_quantity"],
-            type=OrderType(theirs["type"]),
-            time_in_force=TimeInForce(theirs["time_in_force"]),
-            limit_price=theirs["limit_price"],
-            stop_price=theirs["stop_price"],
-            placed_at=theirs["submitted_at"],
-            executed_at=theirs["filled_at"],
-        )
-        connection.execute(orders.delete().where(orders.c.id == theirs["id"]))
-        named = {"broker_order_id": seen.broker_order_id}
-        connection.execute(update(orders).where(orders.c.id == row["id"]).values(named))
-        self._reader.mirror.take(connection, {**row, **named}, seen, now, now + self._reader.patience.order)
+    def _give_up(self, account_id: str, now: datetime) -> None:
+        """End the orders of an account that SnapTrade lists no more, once their session is over."""
+        try:
+            if self._reader.lists(account_id, now):
+                return
+        except BackendError:
+            return
+        mine = (orders.c.account_id == account_id, orders.c.due_at.is_not(None))
+        with self._database.write() as connection:
+            rows = connection.execute(select(orders).where(*mine)).mappings().all()
+            over = [row for row in rows if now >= self._world.sessions.current_or_next(row["submitted_at"]).close]
+            book.set_status(connection, over, OrderStatus.EXPIRED, now, _GONE)
 
     def _due_accounts(self, now: datetime) -> list[str]:
         with self._database.read() as connection:
@@ -316,7 +307,7 @@ class BrokerageVenue:
             return list(connection.scalars(due))
 
     def _put_off(self, account_id: str, now: datetime) -> None:
-        later = {"due_at": now + self._reader.patience.order}
+        later = {"due_at": self._reader.looks.next_look(now)}
         with self._database.write() as connection:
             mine = (orders.c.account_id == account_id, orders.c.due_at.is_not(None))
             connection.execute(update(orders).where(*mine).values(later))
@@ -340,17 +331,9 @@ def _in_doubt(error: BackendError) -> bool:
     if error.status is None:
         return True
     failed = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.status != HTTPStatus.NOT_IMPLEMENTED
-    return failed or error.status < HTTPStatus.BAD_REQUEST
+    return failed or error.status < HTTPStatus.BAD_REQUEST or error.status == HTTPStatus.REQUEST_TIMEOUT
 
 
-def _like(row: Row) -> tuple[ColumnElement[bool], ...]:
-    """What an order at the brokerage must be to be the one of `row`: by nobody here, alike, and not older."""
-    size = () if row["quantity"] is None else (orders.c.quantity == row["quantity"],)
-    return (
-        orders.c.account_id == row["account_id"],
-        orders.c.client_order_id == orders.c.broker_order_id,
-        orders.c.symbol == row["symbol"],
-        orders.c.side == row["side"],
-        orders.c.submitted_at >= row["submitted_at"] - _CLOCKS_DIFFER,
-        *size,
-    )
+def _needs_look(row: Row, now: datetime) -> bool:
+    """Whether anything may have changed since the last look, or the order is in doubt."""
+    return row["due_at"] is not None and (row["broker_order_id"] is None or row["due_at"] <= now)

@@ -53,7 +53,8 @@ class Broker(Protocol):
 
     Orders are submitted inside `sending`, in which a broker may gather them; it has them once that ends. `submit`
     raises BackendError (Unavailable) when it is not known whether the order arrived. `cancel` says whether the order is
-    final now; where it is not yet, or the broker could not be reached (BackendError), the run asks again.
+    final now; where it is not yet, the broker could not be reached (BackendError) or takes no cancels (StateError), the
+    run asks again.
     """
 
     grace: timedelta

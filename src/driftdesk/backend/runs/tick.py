@@ -118,7 +118,7 @@ class Ticker:
         for cancel in cancels:
             try:
                 final = self._stepper.broker.cancel(cancel.account_id, cancel.client_order_id, now)
-            except BackendError:
+            except (BackendError, StateError):
                 final = False
             if not final:
                 waiting[cancel.run_id] = cancel.account_id
