@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import confirmation
+import run_writes
 import state
 import streamlit as st
 import widgets
@@ -198,10 +199,10 @@ def queued_until(clock: Any) -> str | None:
     return f"{reason}: the run stays queued until the next open, {new_york(clock.next_open)} New York."
 
 
-@st.dialog("Create run", width="medium", icon=":material/fact_check:", on_dismiss=state.close_review)
+@st.dialog("Create run", width="medium", icon=":material/fact_check:", on_dismiss=run_writes.close_review)
 def confirm(preview: Preview, view: AccountView) -> None:
     """Totals, warnings, a check, and the button that creates the run once, however often it is pressed."""
-    kept, mode, far = state.review(), state.desk().mode, state.desk().estimates
+    kept, mode, far = run_writes.review(), state.desk().mode, state.desk().estimates
     if not kept.open:
         st.rerun()
     orders = preview.plan.orders
@@ -237,18 +238,18 @@ def confirm(preview: Preview, view: AccountView) -> None:
     number = view.account.account_number
     typed = confirmation.typed("the account number", number, f"typed_{kept.key}", disabled=kept.creating)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Back", key="review_back", on_click=state.close_review, disabled=kept.creating)
+        st.button("Back", key="review_back", on_click=run_writes.close_review, disabled=kept.creating)
         st.button(
             "Create run",
             key="review_create",
             type="primary",
             icon=":material/send:",
             disabled=kept.creating or not checked or typed is None,
-            on_click=state.press_create,
+            on_click=run_writes.press_create,
             args=(typed,),
         )
     if kept.creating:
-        state.create_run(preview)
+        run_writes.create_run(preview)
         st.rerun()
 
 
@@ -256,9 +257,9 @@ def confirm(preview: Preview, view: AccountView) -> None:
 def follow() -> None:
     """Open the run that was created, a moment later: clicks that are still on their way belong to this page, and
     would blank any other."""
-    kept = state.review()
+    kept = run_writes.review()
     if kept.waited:
-        state.follow_run()
+        run_writes.follow_run()
         st.switch_page("views/runs.py", query_params=state.run_link(kept.run_id or ""))
     kept.waited = True
     st.success(f"Run {(kept.run_id or '')[:8]} created. Opening it.", icon=":material/check_circle:")

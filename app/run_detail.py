@@ -6,6 +6,7 @@ from typing import Any
 
 import confirmation
 import run_retry
+import run_writes
 import sidebar
 import state
 import streamlit as st
@@ -62,7 +63,7 @@ def show(run_id: str, names: dict[str, str]) -> None:
         st.error(state.plain(f"There is no run {run_id}; choose one of the table."), icon=":material/error:")
         return
     with st.container(border=True):
-        if run.is_open and state.canceling() == run.id:
+        if run.is_open and run_writes.canceling() == run.id:
             # Not watched meanwhile: drawing again would take the dialog away from under a person's hands.
             _draw(run, names)
             _confirm_cancel(run)
@@ -209,11 +210,11 @@ def _while_open(run: Any) -> None:
         if state.desk().simulation is not None:
             sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE, width="content")
         if st.button("Cancel run", icon=":material/cancel:", key="cancel_run"):
-            state.ask_to_cancel(run.id)
+            run_writes.ask_to_cancel(run.id)
             st.rerun()
 
 
-@st.dialog("Cancel run", icon=":material/cancel:", on_dismiss=state.keep_run)
+@st.dialog("Cancel run", icon=":material/cancel:", on_dismiss=run_writes.keep_run)
 def _confirm_cancel(run: Any) -> None:
     fills = fills_table(run)
     planned = sum(fills["Planned notional"].dropna(), Decimal(0))
@@ -224,14 +225,14 @@ def _confirm_cancel(run: Any) -> None:
     number = state.number_of(run.account_id)
     typed = confirmation.typed("the account number", number, f"typed_cancel_{run.id}")
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Back", key="cancel_back", on_click=state.keep_run):
+        if st.button("Back", key="cancel_back", on_click=run_writes.keep_run):
             st.rerun()
         if st.button(
             "Cancel run",
             type="primary",
             key="cancel_confirm",
             disabled=typed is None,
-            on_click=state.cancel_run,
+            on_click=run_writes.cancel_run,
             args=(run.id, typed),
         ):
             st.rerun()

@@ -1,10 +1,9 @@
 """The only file that touches the session: the chosen account and its desk, and what a click starts."""
 
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ import reads
 import streamlit as st
 from reads import label_of
 
-from driftdesk import AccountView, Desk, DriftdeskError, Preview, Proposal, StateError, to_portfolio
+from driftdesk import AccountView, Desk, DriftdeskError, Proposal, to_portfolio
 from driftdesk.figures import AccountOrder, Theme, new_york, theme_of, worst_first
 
 ACCOUNT, COMPARE, RUN, HERE = "account", "compare", "run", "_here"
@@ -170,6 +169,11 @@ def kept(name: str, make: Callable[[], T]) -> T:
     return value
 
 
+def keep(name: str, value: object) -> None:
+    """Have the session keep `value` under `name`, whatever it kept there before."""
+    st.session_state[name] = value
+
+
 def choose(choices: Mapping[str, Any]) -> None:
     """Set widgets of a page that is about to open, by their keys."""
     for key, value in choices.items():
@@ -302,117 +306,6 @@ def advance_if_asked() -> None:
         st.session_state.pop("_advance_to", None)
     refresh()
     st.rerun()
-
-
-@dataclass
-class Review:
-    """A preview under review: its hash, its run key, and how far it came. Kept in the session, one at a time."""
-
-    hash: str = ""
-    preview: Preview | None = None
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
-    typed: str = ""
-    open: bool = False
-    creating: bool = False
-    problem: str | None = None
-    run_id: str | None = None
-    following: bool = False
-    waited: bool = False
-
-
-def review() -> Review:
-    """The review of this tab; a closed one before the first."""
-    kept: Review = st.session_state.setdefault("_review", Review())
-    return kept
-
-
-def open_review(preview: Preview) -> None:
-    """Open the dialog. The key stays until it has made a run; other orders, or the next run, get a new one."""
-    kept = review()
-    if kept.hash != preview.hash or kept.run_id is not None:
-        kept = st.session_state["_review"] = Review(preview.hash)
-    kept.preview, kept.open, kept.creating, kept.problem = preview, True, False, None
-
-
-def under_review(drawn: Preview) -> Preview | None:
-    """The preview whose dialog is open on the page that has just drawn `drawn`.
-
-    It closes when other orders come of the page. Where prices move between two drawings, other choices close it: the
-    orders are checked against the account once more when the run is created.
-    """
-    kept = review()
-    if not kept.open or kept.preview is None:
-        return None
-    if desk().estimates or desk().by_hand:
-        asked = [(it.snapshot.account_id, it.snapshot.excluded, it.request) for it in (kept.preview, drawn)]
-        return kept.preview if asked[0] == asked[1] else None
-    return kept.preview if kept.hash == drawn.hash else None
-
-
-def close_review() -> None:
-    """Close the dialog and keep its key, so that trying again cannot make a second run."""
-    review().open = False
-
-
-def press_create(typed: str | None) -> None:
-    """Lock the dialog, with what was typed: its button is disabled from here on, until the backend has answered."""
-    kept = review()
-    kept.creating, kept.typed = True, typed or ""
-
-
-def create_run(preview: Preview) -> None:
-    """Create the run under review. Its id, or the reason of a refusal, is kept for the dialog or the page."""
-    kept = review()
-    try:
-        with desk().confirming(kept.typed):
-            kept.run_id = desk().create_run(preview, idempotency_key=kept.key).id
-    except DriftdeskError as error:
-        if isinstance(error, StateError) or getattr(error, "status", None) in REFUSED:
-            # Other orders than the reviewed ones would be sent: back to the page, which has planned afresh.
-            kept.open = False
-            say(str(error), "problem")
-        else:
-            safe = "it looks for the first run" if desk().estimates else "the run key is the same"
-            kept.problem = f"{error} Creating again is safe: {safe}."
-    else:
-        kept.open, kept.following = False, True
-    finally:
-        kept.creating = False
-        refresh()
-
-
-def follow_run() -> None:
-    """The page of the new run is about to open; once is enough."""
-    review().following = False
-
-
-def ask_to_cancel(run_id: str) -> None:
-    """Open the dialog that cancels a run; it stays until it is answered."""
-    st.session_state["_canceling"] = run_id
-
-
-def canceling() -> str | None:
-    """The run whose dialog is open."""
-    run_id: str | None = st.session_state.get("_canceling")
-    return run_id
-
-
-def keep_run() -> None:
-    """Close the dialog."""
-    st.session_state.pop("_canceling", None)
-
-
-def cancel_run(run_id: str, typed: str | None) -> None:
-    """Cancel a run, confirmed by what was typed; a refusal becomes a sentence on the page."""
-    keep_run()
-    try:
-        with desk().confirming(typed or ""):
-            desk().cancel_run(run_id)
-        say(f"Run {run_id[:8]} canceled.")
-    except DriftdeskError as error:
-        say(str(error), "problem")
-    finally:
-        refresh()
 
 
 def resume(view: AccountView) -> None:

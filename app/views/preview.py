@@ -1,6 +1,7 @@
 """The orders that a run would send, and the way to create it: controls, preview, review, create."""
 
 import review
+import run_writes
 import state
 import streamlit as st
 import widgets
@@ -16,7 +17,7 @@ from driftdesk.figures import (
     skipped_table,
 )
 
-if state.review().following:
+if run_writes.review().following:
     review.follow()
 view = state.account()
 widgets.notes(view)
@@ -51,13 +52,13 @@ with st.container(horizontal=True, vertical_alignment="center"):
         type="primary",
         icon=":material/checklist:",
         disabled=not orders or obstacle is not None or running is not None,
-        on_click=state.open_review,
+        on_click=run_writes.open_review,
         args=(preview,),
         key="review",
     )
     if orders:
         widgets.download(frame, "orders", state.label_of(view), key="download_orders")
-if running is not None and not state.review().following:
+if running is not None and not run_writes.review().following:
     st.info("This account has an open run, and may have one at a time.", icon=":material/info:")
     st.page_link(
         "views/runs.py",
@@ -88,6 +89,6 @@ with notionals:
         widgets.chart(orders_figure(preview, state.theme()), orders_alt(preview), "orders_chart")
         widgets.estimate_note()
 
-reviewed = state.under_review(preview)
+reviewed = run_writes.under_review(preview)
 if reviewed is not None and obstacle is None:
     review.confirm(reviewed, view)
