@@ -78,7 +78,7 @@ def snaptrade_snapshot(
     """
     _check_holdings_are_known(read.account)
     currency = _currency(read)
-    held = tuple(position for position in read.positions.results if not position.cash_equivalent)
+    held = _merged(position for position in read.positions.results if not position.cash_equivalent)
     counted = [position for position in held if _symbol(position) not in excluded]
     for position in counted:
         _check_currency(position, currency)
@@ -186,6 +186,22 @@ def _symbol(position: wire.Position) -> Symbol:
     if not symbol:
         raise DataError(f"A position has no symbol ({position.instrument.description or 'nor description'}).")
     return Symbol(symbol)
+
+
+@exact
+def _merged(positions: Iterable[wire.Position]) -> tuple[wire.Position, ...]:
+    """One position for each symbol: a brokerage may list one security for cash and for margin. Units add up."""
+    merged: dict[Symbol, wire.Position] = {}
+    for position in positions:
+        symbol = _symbol(position)
+        before = merged.get(symbol)
+        if before is None:
+            merged[symbol] = position
+        elif before.units is None or position.units is None:
+            merged[symbol] = before.model_copy(update={"units": None})
+        else:
+            merged[symbol] = before.model_copy(update={"units": before.units + position.units})
+    return tuple(merged.values())
 
 
 def _holding(position: wire.Position, orders: tuple[OpenOrder, ...]) -> Holding:

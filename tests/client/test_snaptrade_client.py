@@ -352,12 +352,15 @@ def test_a_window_that_is_used_up_is_waited_for() -> None:
     assert [3.0] == wire.waits
 
 
-def test_a_redirect_on_the_same_host_is_signed_anew() -> None:
-    """A read follows it once; user, client and time stand once in its query."""
+def test_a_redirect_on_the_same_host_is_signed_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """A read follows it once; user, client and time stand once in its query, and its address in no log with them."""
+    caplog.set_level(logging.DEBUG)
     there = f"https://snaptrade.test{A}/details?userId=alice&userSecret=wonder-1&clientId=CLIENT&timestamp=1&x=2"
     wire = SnapTrade(httpx.Response(307, headers={"Location": there}), ok({"id": "acc-1"}))
     assert "acc-1" == wire.client.accounts.get("acc-1").id
     assert b"x=2&userId=alice&userSecret=wonder-1&clientId=CLIENT&timestamp=1772470800" == wire.requests[1].url.query
+    assert "details?x=2" in caplog.text
+    assert "wonder-1" not in caplog.text
 
 
 def test_the_client_closes_what_it_was_given() -> None:

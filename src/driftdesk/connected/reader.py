@@ -257,7 +257,9 @@ class Reader:
             symbols = {holding.symbol for holding in found.snapshot.holdings} | set(targets)
             classes = {holding.symbol: holding.asset_class for holding in found.snapshot.holdings}
             self.mirror.learn(connection, symbols, self._instruments.known, classes)
-            self.mirror.mark(connection, (q for q in found.snapshot.quotes if q.symbol not in foreign))
+            # Where none could be asked for, those of before stay, as old as they are.
+            usable = (q for q in found.snapshot.quotes if q.symbol not in foreign and (q.price or not unquoted))
+            self.mirror.mark(connection, usable)
             self.mirror.take_orders(connection, account_id, read.orders, now, self.looks.next_look(now))
             ours = self._counted_here(connection, read, now)
             if ours is None:

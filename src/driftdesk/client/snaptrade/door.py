@@ -11,7 +11,7 @@ import httpx
 from driftdesk.client.limiter import whole_number
 from driftdesk.client.snaptrade.pace import Pace
 from driftdesk.client.snaptrade.refusals import refusal
-from driftdesk.client.snaptrade.signature import SnapTradeKeys, sign, signed_query
+from driftdesk.client.snaptrade.signature import SnapTradeKeys, plain_query, sign, signed_query
 from driftdesk.client.transport import Waiting
 
 # What an error's answer keeps: the id that SnapTrade's support asks for, and how long to wait.
@@ -60,7 +60,13 @@ class SnapTradeDoor(httpx.BaseTransport):
 
 
 def _tell_in_our_way(headers: httpx.Headers, now: float) -> None:
-    """SnapTrade tells seconds until a window ends, our limiter reads instants; an account's limit is waited for too."""
+    """SnapTrade tells seconds until a window ends, our limiter reads instants; an account's limit is waited for too.
+
+    Where it sends us elsewhere, the address comes without what was added to it here: addresses are logged.
+    """
+    if "Location" in headers:
+        address, asked, query = headers["Location"].partition("?")
+        headers["Location"] = f"{address}{asked}{plain_query(query)}"
     left = whole_number(headers, "X-RateLimit-Reset")
     if left is not None:
         headers["X-RateLimit-Reset"] = f"{int(now) + left}"

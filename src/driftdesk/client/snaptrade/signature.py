@@ -10,7 +10,7 @@ from urllib.parse import quote
 from driftdesk.errors import InputError
 from driftdesk.wire.snaptrade.signature import sign
 
-__all__ = ["SnapTradeKeys", "SnapTradeUser", "sign", "signed_query"]
+__all__ = ["SnapTradeKeys", "SnapTradeUser", "plain_query", "sign", "signed_query"]
 
 _OURS: Final = ("userId=", "userSecret=", "clientId=", "timestamp=")
 
@@ -50,7 +50,12 @@ class SnapTradeKeys:
 
 def signed_query(query: str, keys: SnapTradeKeys, timestamp: int) -> str:
     """The raw `query` with user, client and `timestamp` (whole seconds since 1970), each value percent-encoded."""
-    parts = [part for part in query.split("&") if part and not part.startswith(_OURS)]
+    parts = [plain] if (plain := plain_query(query)) else []
     if keys.user is not None:
         parts += [f"userId={quote(keys.user.id, safe='')}", f"userSecret={quote(keys.user.secret, safe='')}"]
     return "&".join([*parts, f"clientId={quote(keys.client_id, safe='')}", f"timestamp={timestamp}"])
+
+
+def plain_query(query: str) -> str:
+    """The raw `query` without user, client and timestamp."""
+    return "&".join(part for part in query.split("&") if part and not part.startswith(_OURS))
