@@ -3,8 +3,6 @@
 The brokerage is a backend of ours, served as SnapTrade; its time is moved by the test, as nobody on the pages can.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import simulated_feed
+from on_a_socket import served
 from playwright.sync_api import Page, expect
 from walking import PAGE_MS, Walk
 
@@ -19,7 +18,6 @@ from driftdesk import connect
 from driftdesk.backend.api import Credentials, create_app
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.service import Service
-from driftdesk.backend.serving import Server
 from driftdesk.wire.portfolios import CreatePortfolio
 from driftdesk.wire.simulation import Advance, CreateAccount, FillModelSetting, NewPosition
 
@@ -48,22 +46,14 @@ def brokerage(tmp_path: Path, demo_directory: Path, monkeypatch: pytest.MonkeyPa
     service.set_fill_model(
         FillModelSetting(name="participation", seed=1, participation_percent=Decimal(30), minute_volume=Decimal(40))
     )
-    server = Server(create_app(service, Credentials("key", "secret")), host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    for name, value in (("CLIENT_ID", "key"), ("CONSUMER_KEY", "secret"), ("URL", url)):
-        monkeypatch.setenv(f"SNAPTRADE_{name}", value)
-    monkeypatch.setenv("DRIFTDESK_BACKEND", "embedded,snaptrade")
-    with connect("snaptrade", data=demo_directory) as desk:
-        portfolio = desk.client.portfolios.create(CreatePortfolio.model_validate(BALANCED))
-        desk.client.subscriptions.create(willow.id, portfolio.id)
-    yield service
-    server.should_exit = True
-    thread.join()
+    with served(create_app(service, Credentials("key", "secret"))) as url:
+        for name, value in (("CLIENT_ID", "key"), ("CONSUMER_KEY", "secret"), ("URL", url)):
+            monkeypatch.setenv(f"SNAPTRADE_{name}", value)
+        monkeypatch.setenv("DRIFTDESK_BACKEND", "embedded,snaptrade")
+        with connect("snaptrade", data=demo_directory) as desk:
+            portfolio = desk.client.portfolios.create(CreatePortfolio.model_validate(BALANCED))
+            desk.client.subscriptions.create(willow.id, portfolio.id)
+        yield service
     service.close()
 
 

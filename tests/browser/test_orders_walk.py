@@ -1,8 +1,6 @@
 """The orders page in a real browser: placed by three clicks once, filled in parts, the rest canceled; and live."""
 
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import simulated_feed
+from on_a_socket import served
 from playwright.sync_api import Page, expect
 from walking import PAGE_MS, Walk
 
@@ -17,7 +16,6 @@ from driftdesk.backend.api import Credentials, create_app
 from driftdesk.backend.clock import SystemClock
 from driftdesk.backend.opening import open_service
 from driftdesk.backend.service import Service
-from driftdesk.backend.serving import Server
 from driftdesk.connect import Backend
 from driftdesk.wire.simulation import CreateAccount, FillModelSetting
 
@@ -127,18 +125,10 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) - late)
     backend = Backend(open_service(path, simulated_feed(), system_clock=True))
     backend.start_worker()
-    server = Server(create_app(backend.service, Credentials("key", "secret")), host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    for name, value in (("BACKEND", url), ("KEY", "key"), ("SECRET", "secret")):
-        monkeypatch.setenv(f"DRIFTDESK_{name}", value)
-    yield backend.service
-    server.should_exit = True
-    thread.join()
+    with served(create_app(backend.service, Credentials("key", "secret"))) as url:
+        for name, value in (("BACKEND", url), ("KEY", "key"), ("SECRET", "secret")):
+            monkeypatch.setenv(f"DRIFTDESK_{name}", value)
+        yield backend.service
     backend.close()
 
 

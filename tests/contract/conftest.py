@@ -1,21 +1,18 @@
 """One small world, reached in two ways: in-process, and over a real socket. Every contract test runs over both."""
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from on_a_socket import served
 
 from driftdesk.backend.api import Credentials, create_app
 from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.inprocess import InProcessTransport
 from driftdesk.backend.opening import make_feed, open_service
 from driftdesk.backend.service import Service
-from driftdesk.backend.serving import Server
 from driftdesk.client import Client, ClientKeys
 
 # Monday 3 March 2025, 10:00 in New York: half an hour into a full session.
@@ -38,23 +35,6 @@ def service(tmp_path: Path, feed: PriceFeed) -> Iterator[Service]:
 @pytest.fixture
 def app(service: Service) -> FastAPI:
     return create_app(service, Credentials(*KEYS))
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The URL under which `app` answers on a real socket of this machine, until the block ends."""
-    server = Server(app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
