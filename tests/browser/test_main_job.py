@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from walking import Walk
+from walking import PAGE_MS, Walk
 
 # Drawing charts with a software renderer on a busy machine takes some time.
 ADVANCE_MS = 120_000
@@ -20,7 +20,7 @@ class MainJob(Walk):
         self.at(title)
 
     def at(self, title: str) -> None:
-        expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible()
+        expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PAGE_MS)
         self.settled()
 
     def metric(self, label: str) -> str:
