@@ -17,6 +17,7 @@ from driftdesk.wire.simulation import FaultEntry, FaultScript
 
 HALF = {"SPY": "50", "GLD": "30", "cash": "20"}
 CANCEL = "/trading/cancel"
+FILLED = {"status": "EXECUTED", "filled_quantity": "2", "open_quantity": "0", "execution_price": "100"}
 
 
 def order(**fields: Any) -> CreateOrder:
@@ -24,8 +25,8 @@ def order(**fields: Any) -> CreateOrder:
     return CreateOrder.model_validate({**body, **fields})
 
 
-def meanwhile(brokerage: Brokerage, path: str, act: Callable[[], object]) -> None:
-    """After a request whose path ends so took effect, and before its answer is read, another thread acts."""
+def meanwhile(brokerage: Brokerage, path: str, act: Callable[[], object], **changed: Any) -> None:
+    """After a request whose path ends so took effect, before its answer (`changed`) is read, another thread acts."""
 
     def between(request: httpx.Request, go_on: Callable[[], httpx.Response]) -> httpx.Response | None:
         if not request.url.path.endswith(path):
@@ -37,7 +38,7 @@ def meanwhile(brokerage: Brokerage, path: str, act: Callable[[], object]) -> Non
         other.start()
         other.join(20)
         assert not other.is_alive()
-        return httpx.Response(answer.status_code, content=answer.content)
+        return httpx.Response(answer.status_code, json={**answer.json(), **changed})
 
     brokerage.wire.disturb.append(between)
 
@@ -69,8 +70,9 @@ def test_whoever_looks_while_an_order_is_being_placed_books_no_fill_twice(broker
         if who == "a page":
             brokerage.reader.refresh(account)
 
-    meanwhile(brokerage, PLACE, look)
+    meanwhile(brokerage, PLACE, look, **FILLED)
     brokerage.desk.client.orders.place(account, order())
+    assert Decimal("800.00") == brokerage.desk.client.accounts.trading(account).cash
     brokerage.pass_time(2)
     cash, shares = held(brokerage, account)
     assert (Decimal("800.00"), {"SPY": Decimal(12)}) == (cash, shares)
@@ -86,10 +88,9 @@ def test_an_order_that_fills_while_it_is_canceled_stays_filled(brokerage: Broker
     brokerage.backend.set_fault_script(FaultScript(faults=(FaultEntry(kind="delay", symbol="SPY", value=Decimal(60)),)))
     brokerage.desk.book()
     placed = brokerage.desk.client.orders.place(account, order())
-    filled = {"status": "EXECUTED", "filled_quantity": "2", "open_quantity": "0", "execution_price": "100"}
 
     def fill() -> None:
-        brokerage.wire.change("/recentOrders", lambda answer: {"orders": [{**o, **filled} for o in answer["orders"]]})
+        brokerage.wire.change("/recentOrders", lambda answer: {"orders": [{**o, **FILLED} for o in answer["orders"]]})
         brokerage.pass_time(2)
 
     meanwhile(brokerage, CANCEL, fill)
