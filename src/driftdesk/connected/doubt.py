@@ -48,7 +48,7 @@ def settle_doubts(
         if found is None:
             connection.execute(update(orders).where(orders.c.id == row["id"]).values(due_at=later))
         else:
-            reader.mirror.adopt(connection, row["id"], _seen(found), now, later)
+            reader.bookings.adopt(connection, row["id"], _seen(found), now, later)
 
 
 def _in_doubt(connection: Connection, account_id: str) -> list[Row]:

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from driftdesk.backend.store.tables import orders
 from driftdesk.backend.world import World
 from driftdesk.client.snaptrade import SnapTradeClient
+from driftdesk.connected.bookings import Bookings
 from driftdesk.connected.instruments import NOT_OFFERED
-from driftdesk.connected.mirror import Mirror
 from driftdesk.connected.patience import Patience
 from driftdesk.errors import BackendError, Unavailable
 from driftdesk.wire.snaptrade.orders import OrderRecord
@@ -24,10 +24,10 @@ _DAYS: Final = 90
 class Looks:
     """Reads orders through `client`. Every method raises BackendError where SnapTrade cannot be reached or refuses."""
 
-    def __init__(self, world: World, client: SnapTradeClient, mirror: Mirror, patience: Patience) -> None:
+    def __init__(self, world: World, client: SnapTradeClient, bookings: Bookings, patience: Patience) -> None:
         self._world = world
         self._client = client
-        self._mirror = mirror
+        self._bookings = bookings
         self._patience = patience
 
     def next_look(self, now: datetime) -> datetime:
@@ -69,8 +69,8 @@ class Looks:
         older = [record for name in names if (record := self._older(account_id, name)) is not None]
         later = now + self._patience.rest
         with self._world.database.write() as connection:
-            traded = self._mirror.take_orders(connection, account_id, records, now, self.next_look(now))
-            traded += self._mirror.take_orders(connection, account_id, older, now, later)
+            traded = self._bookings.take_orders(connection, account_id, records, now, self.next_look(now))
+            traded += self._bookings.take_orders(connection, account_id, older, now, later)
             # What nobody shows any more is not asked for every second.
             connection.execute(update(orders).where(*mine).values(due_at=later))
         return traded

@@ -3,7 +3,6 @@
 How often SnapTrade is asked is `connected.patience`; a page that a person has open asks sooner than the background.
 """
 
-import json
 import threading
 import time
 from collections import Counter
@@ -14,16 +13,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection
 
-from driftdesk.backend.store.tables import fills, orders, portfolios, runs, subscriptions
 from driftdesk.backend.world import World
 from driftdesk.client.snaptrade import SnapTradeClient
+from driftdesk.connected.bookings import Bookings
 from driftdesk.connected.instruments import USD, Instruments, takes_notional
 from driftdesk.connected.looks import Looks
 from driftdesk.connected.mirror import Mirror
 from driftdesk.connected.patience import Patience, Seconds
 from driftdesk.connected.prices import Prices
+from driftdesk.connected.standing import counted_here, targets_of
 from driftdesk.engine.snapshot import STALE_AFTER, Symbol
 from driftdesk.errors import BackendError, DataError
 from driftdesk.translate_snaptrade import (
@@ -39,8 +39,6 @@ from driftdesk.wire.snaptrade.orders import OrderRecord
 INVESTMENT: Final = "investment"
 # What stops orders, of what may be found about a connection.
 _REFUSING: Final = (FindingKind.DISABLED, FindingKind.READ_ONLY)
-# An order of ours that is open and younger than this may be in the balances before it is among the orders.
-_UNDER_WAY: Final = timedelta(minutes=1)
 
 
 @dataclass
@@ -76,8 +74,9 @@ class Reader:
         self.client = client
         self.patience = patience
         self.mirror = Mirror(world)
+        self.bookings = Bookings(world)
         self.prices = Prices(client, patience, wall)
-        self.looks = Looks(world, client, self.mirror, patience)
+        self.looks = Looks(world, client, self.bookings, patience)
         self._instruments = Instruments(client, self.prices, patience, wall)
         self._wall = wall
         self.look_only = look_only
@@ -156,7 +155,7 @@ class Reader:
         if known is None:
             # Listed no more, which is its problem already.
             return
-        symbols |= self._targets(account_id)
+        symbols |= targets_of(self.world.database, account_id)
         fresh = self._is_fresh(known.read_at, fresh_for)
         if fresh and symbols <= known.quoted:
             return
@@ -182,20 +181,6 @@ class Reader:
 
     def _is_fresh(self, read_at: float | None, fresh_for: timedelta) -> bool:
         return read_at is not None and self._wall() - read_at < fresh_for.total_seconds()
-
-    def _targets(self, account_id: str) -> frozenset[str]:
-        """What the account is to hold: by the portfolio that it follows, and by a run that has not ended."""
-        followed = (
-            select(portfolios.c.weights)
-            .join(subscriptions, subscriptions.c.portfolio_id == portfolios.c.id)
-            .where(subscriptions.c.account_id == account_id, subscriptions.c.deleted_at.is_(None))
-        )
-        running = select(runs.c.weights).where(
-            runs.c.account_id == account_id, text("status IN ('QUEUED', 'IN_PROGRESS')")
-        )
-        with self.world.database.read() as connection:
-            lists = [*connection.scalars(followed), *connection.scalars(running)]
-        return frozenset(weight["symbol"] for found in lists for weight in json.loads(found) if weight.get("symbol"))
 
     def _resting(self, known: _Known) -> tuple[OrderRecord, ...]:
         """Open orders of more than a day ago, which change seldom."""
@@ -260,39 +245,12 @@ class Reader:
             # Where none could be asked for, those of before stay, as old as they are.
             usable = (q for q in found.snapshot.quotes if q.symbol not in foreign and (q.price or not unquoted))
             self.mirror.mark(connection, usable)
-            self.mirror.take_orders(connection, account_id, read.orders, now, self.looks.next_look(now))
-            ours = self._counted_here(connection, read, now)
+            self.bookings.take_orders(connection, account_id, read.orders, now, self.looks.next_look(now))
+            ours = counted_here(connection, read, now, self.patience.settling)
             if ours is None:
                 self.mirror.balance(connection, found.snapshot, _costs(read))
-            self.mirror.reserve(connection, account_id)
+            self.bookings.reserve(connection, account_id)
         self._tell(account_id, None, [*notes, *self._twins(read.account), *([ours] if ours else [])], refusal)
-
-    def _counted_here(self, connection: Connection, read: Connected, now: datetime) -> str | None:
-        """Why cash and holdings stay as they were counted here, None where the brokerage's word is the last.
-
-        Something of ours is under way, or its report may be of before our last fill: taken over, what was bought would
-        be bought again. Empty where a person need not know.
-        """
-        account = read.account.id
-        running = select(runs.c.id).where(runs.c.account_id == account, text("status = 'IN_PROGRESS'"))
-        ours = or_(orders.c.broker_order_id.is_(None), orders.c.client_order_id != orders.c.broker_order_id)
-        young = max(self.patience.settling, _UNDER_WAY)
-        sent = select(orders.c.id).where(
-            orders.c.account_id == account, ours, orders.c.due_at.is_not(None), orders.c.submitted_at > now - young
-        )
-        if connection.scalar(running) is not None or connection.scalar(sent) is not None:
-            return ""
-        filled = select(func.max(fills.c.at)).join(orders, orders.c.id == fills.c.order_id)
-        last: datetime | None = connection.scalar(filled.where(fills.c.account_id == account, ours))
-        if last is None:
-            return None
-        as_of = read.positions.data_freshness.as_of if read.positions.data_freshness else None
-        if as_of is not None and as_of < last:
-            return (
-                f"The brokerage's report of cash and holdings is of {as_of:%Y-%m-%d %H:%M} UTC, before the last order "
-                "was filled: they are shown as counted here since."
-            )
-        return None if now - last >= self.patience.settling else ""
 
     def _twins(self, account: wire.Account) -> list[str]:
         """Another connection's view of the same account would be counted, and traded, twice."""

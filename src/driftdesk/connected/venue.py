@@ -20,25 +20,21 @@ from sqlalchemy import Connection, func, select, update
 from driftdesk.backend.exchange import Changes, book
 from driftdesk.backend.exchange.fillmodel import FillModel
 from driftdesk.backend.runs.broker import BrokerOrder, OrderRequest
-from driftdesk.backend.store.tables import order_events, orders, price_marks, runs
+from driftdesk.backend.store.tables import order_events, orders, price_marks
 from driftdesk.backend.store.types import Row
+from driftdesk.connected.bookings import reserved
 from driftdesk.connected.doubt import settle_doubts
-from driftdesk.connected.mirror import reserved
 from driftdesk.connected.reader import Reader
 from driftdesk.connected.records import read_record
 from driftdesk.connected.sizing import new_order, sized
+from driftdesk.connected.upkeep import Upkeep
 from driftdesk.engine.snapshot import AccountId
 from driftdesk.errors import BackendError, DriftdeskError, Repeated, StateError, Unavailable
 from driftdesk.wire.orders import OrderEvent, OrderStatus
-from driftdesk.wire.runs import RunStatus
 from driftdesk.wire.snaptrade.orders import OrderRecord
 
 # A cancel that shows no effect for so long is asked for again, after the order was read again.
 _CANCELS_TAKE: Final = timedelta(minutes=1)
-_GONE: Final = (
-    "SnapTrade does not list this account any more and the order's session is over: what became of it is only known "
-    "at the brokerage."
-)
 _NO_NAME: Final = "SnapTrade's answer to order {} does not say which order at the brokerage it is."
 
 
@@ -55,6 +51,7 @@ class BrokerageVenue:
         self._client = reader.client
         # Ids of orders that this process has sent and whose answer is awaited.
         self._sending: set[str] = set()
+        self._upkeep = Upkeep(reader, self._look)
 
     @property
     def model(self) -> FillModel:
@@ -102,7 +99,7 @@ class BrokerageVenue:
             try:
                 self._look(account_id, now)
             except BackendError:
-                self._put_off(account_id, now)
+                self._upkeep.put_off(account_id, now)
                 raise
             rows = self._named(account_id, client_order_ids)
         known = (row for row in rows if row["broker_order_id"] is not None or row["due_at"] is None)
@@ -159,23 +156,7 @@ class BrokerageVenue:
 
         An account that cannot be read is looked at later, and so is its run.
         """
-        traded = 0
-        for account_id in self._due_accounts(now):
-            try:
-                traded += self._look(account_id, now)
-            except BackendError as error:
-                self._put_off(account_id, now)
-                if error.status == HTTPStatus.NOT_FOUND:
-                    self._give_up(account_id, now)
-        for account_id in self._starting(now):
-            try:
-                self._reader.read(account_id, now)
-            except BackendError:
-                later = {"due_at": now + self._reader.patience.order}
-                queued = (runs.c.account_id == account_id, runs.c.status == RunStatus.QUEUED)
-                with self._database.write() as connection:
-                    connection.execute(update(runs).where(*queued).values(later))
-        return traded
+        return self._upkeep.settle(now)
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -232,7 +213,7 @@ class BrokerageVenue:
                 connection.execute(update(orders).where(orders.c.id == row["id"]).values(named))
             else:
                 next_look = self._reader.looks.next_look(now)
-                self._reader.mirror.adopt(connection, row["id"], seen, now, next_look)
+                self._reader.bookings.adopt(connection, row["id"], seen, now, next_look)
             return self._row(connection, row["account_id"], row["client_order_id"])
 
     def _ask_to_cancel(self, row: Row, now: datetime) -> bool:
@@ -279,38 +260,6 @@ class BrokerageVenue:
         with self._database.write() as connection:
             settle_doubts(connection, self._reader, account_id, now, frozenset(self._sending))
         return traded
-
-    def _give_up(self, account_id: str, now: datetime) -> None:
-        """End the orders of an account that SnapTrade lists no more, once their session is over."""
-        try:
-            if self._reader.lists(account_id, now):
-                return
-        except BackendError:
-            return
-        mine = (orders.c.account_id == account_id, orders.c.due_at.is_not(None))
-        with self._database.write() as connection:
-            rows = connection.execute(select(orders).where(*mine)).mappings().all()
-            over = [row for row in rows if now >= self._world.sessions.current_or_next(row["submitted_at"]).close]
-            book.set_status(connection, over, OrderStatus.EXPIRED, now, _GONE)
-
-    def _due_accounts(self, now: datetime) -> list[str]:
-        with self._database.read() as connection:
-            due = select(orders.c.account_id).where(orders.c.due_at <= now).distinct()
-            return list(connection.scalars(due))
-
-    def _starting(self, now: datetime) -> list[str]:
-        session = self._world.sessions.at(now)
-        if session is None or not session.in_run_window(now):
-            return []
-        with self._database.read() as connection:
-            due = select(runs.c.account_id).where(runs.c.due_at <= now, runs.c.status == RunStatus.QUEUED)
-            return list(connection.scalars(due))
-
-    def _put_off(self, account_id: str, now: datetime) -> None:
-        later = {"due_at": self._reader.looks.next_look(now)}
-        with self._database.write() as connection:
-            mine = (orders.c.account_id == account_id, orders.c.due_at.is_not(None))
-            connection.execute(update(orders).where(*mine).values(later))
 
     def _open(self, account_id: str, client_order_id: str) -> Row | None:
         with self._database.read() as connection:
