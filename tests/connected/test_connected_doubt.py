@@ -6,13 +6,15 @@ SnapTrade knows no client order ids, so sending again is never the answer (rules
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from connected.brokerage import EVERY_ORDER, PLACE, Brokerage, connect_to, open_brokerage
+from connected.brokerage import EVERY_ORDER, PATIENCE, PLACE, Brokerage, connect_to, open_brokerage
 from sqlalchemy import Connection
 
 from driftdesk.backend.store.database import Database
@@ -170,15 +172,17 @@ def test_a_kill_at_any_boundary_doubles_nothing(tmp_path: Path, monkeypatch: pyt
     is ever placed twice. Only a kill between the mark and the request stops it."""
     outcomes: list[str] = []
     there = open_brokerage(tmp_path)
+    # Read once each time it is opened: what lies between two kills is the run.
+    once = replace(PATIENCE, account=timedelta(hours=1), instruments=timedelta(days=1))
     for at in range(1, 200):
         there.wire.disturb.clear()
         account = there.open_account("1000.00", SPY="60", TLT="40")
         there.wire.show_only(account)
-        killed_one = connect_to(there.backend, there.wire, tmp_path / f"{at}.db")
+        killed_one = connect_to(there.backend, there.wire, tmp_path / f"{at}.db", patience=once)
         run = killed_one.rebalance(account, killed_one.portfolio(HALF))
         killed = work_until_killed(killed_one, at, monkeypatch)
         killed_one.leave()
-        again = connect_to(there.backend, there.wire, tmp_path / f"{at}.db")
+        again = connect_to(there.backend, there.wire, tmp_path / f"{at}.db", patience=once)
         done = again.finish(run.id, seconds=10)
         orders = placed(again, account)
         assert len(orders) == len(set(orders))
