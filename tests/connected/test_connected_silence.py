@@ -184,3 +184,20 @@ def test_the_day_alone_is_no_time_of_a_fill(brokerage: Brokerage) -> None:
     [fill] = brokerage.desk.client.accounts.activities(account, types=("FILL",))
     assert fill.transaction_time is not None
     assert brokerage.backend.world.now() - fill.transaction_time <= timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(("told_after", "price"), [(3, "100.25"), (200, "100")])
+def test_a_fill_without_a_price_waits_for_it(brokerage: Brokerage, told_after: int, price: str) -> None:
+    """What was filled is told before its price, 100.25: nothing is booked at another one, unless none comes for two
+    minutes, where the last price counts."""
+    account = brokerage.open_account("1000.00", SPY="10")
+    brokerage.desk.account(account)
+    told: dict[str, str | None] = {"execution_price": None}
+    brokerage.wire.change("/recentOrders", lambda answer: {"orders": [{**each, **told} for each in answer["orders"]]})
+    brokerage.wire.change(PLACE, lambda answer: {**answer, **told})
+    brokerage.desk.client.orders.place(account, order())
+    brokerage.pass_time(told_after)
+    told["execution_price"] = "100.25"
+    brokerage.pass_time(2)
+    [fill] = brokerage.desk.client.accounts.activities(account, types=("FILL",))
+    assert Decimal(price) == fill.price

@@ -6,7 +6,7 @@ is under way.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ _NAMED: Final = select(orders).where(
     orders.c.account_id == bindparam("account"), orders.c.broker_order_id.in_(bindparam("ids", expanding=True))
 )
 _CHANGE: Final = update(orders).where(orders.c.id == bindparam("order"))
+# For so long after an order was sent the price of its fills is waited for; then the last one counts.
+_PRICED_WITHIN: Final = timedelta(minutes=2)
 _MARKS: Final = select(price_marks.c.symbol, price_marks.c.price)
 
 
@@ -66,10 +68,14 @@ class Bookings:
         """Bring one order up to what was seen of it; whether it traded since. `row` is the order as it stands now."""
         if row["due_at"] is None:
             return False
+        filled = seen.filled - row["filled_quantity"]
+        if filled > ZERO and seen.price is None and now - row["submitted_at"] < _PRICED_WITHIN:
+            # Some brokerages tell of a fill before they tell its price: booked at another, it would stay so.
+            connection.execute(_CHANGE, {"order": row["id"], "due_at": next_look})
+            return False
         ids, marks = book.EventIds(connection), self._marks(connection)
         changes: dict[str, Any] = {}
         events = []
-        filled = seen.filled - row["filled_quantity"]
         value = value_of(seen, marks.get(seen.symbol))
         traded = filled > ZERO and value is not None
         final = seen.status in FINAL_ORDER_STATUSES
