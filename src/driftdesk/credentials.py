@@ -14,6 +14,7 @@ or repeats a key.
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -66,21 +67,24 @@ SERVICES: Final[Mapping[str, RealService]] = {
 
 
 SNAPTRADE: Final = "snaptrade"
-_SNAPTRADE_DOMAIN: Final = "snaptrade.com"
 _SNAPTRADE_FIELDS: Final = ("client_id", "consumer_key", "user_id", "user_secret", "url")
 
 
 @dataclass(frozen=True, slots=True)
 class SnapTradeAccess:
-    """Where SnapTrade is and with which keys it is asked. A `stand_in` is a server of ours in its place."""
+    """Where SnapTrade is, and with which keys it is asked. A `stand_in` is a server of ours on this machine."""
 
     url: str
     keys: SnapTradeKeys
 
     @property
     def stand_in(self) -> bool:
-        """Whether nothing real is behind it: its host is not SnapTrade's."""
-        return not f".{_host(self.url)}".endswith(f".{_SNAPTRADE_DOMAIN}")
+        """Whether nothing real is behind it. Another host may pass on to the real service, so only this one counts."""
+        host = _host(self.url)
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
 
 
 def read_snaptrade(environment: Mapping[str, str], folders: Iterable[Path]) -> SnapTradeAccess:

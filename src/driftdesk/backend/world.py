@@ -111,8 +111,9 @@ class World:
         """A UUID from parts that are unique within this world: repeatable in a seeded world."""
         return str(uuid.uuid5(self._namespace, "|".join(str(part) for part in parts)))
 
-    def learn(self, connection: Connection, symbols: Iterable[str]) -> None:
-        """Enter assets that somebody asks for; the feed has listed all there are, unless the world is connected."""
+    def learn(self, symbols: Iterable[str]) -> None:
+        """Enter assets that somebody asks for, before they are read. The feed has listed all there are, unless the
+        world is connected: then brokerages may be asked, so this stands outside of transactions."""
 
     def market(self, connection: Connection, now: datetime) -> Market:
         """Quotes of all assets in effect at `now`: a price set by hand, else the feed's."""

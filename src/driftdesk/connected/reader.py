@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection
-
 from driftdesk.backend.world import World
 from driftdesk.client.snaptrade import SnapTradeClient
 from driftdesk.connected.bookings import Bookings
@@ -115,11 +113,14 @@ class Reader:
         known = self._known.get(account_id)
         return known is not None and takes_notional(known.connection)
 
-    def learn(self, connection: Connection, symbols: Iterable[str]) -> None:
-        """Enter the assets among `symbols` that one of the brokerages knows."""
-        fresh = self.mirror.unknown(connection, symbols)
-        traded = self._instruments.traded(fresh, next(iter(self._known), None))
-        self.mirror.learn(connection, traded, self._instruments.known, {})
+    def learn(self, symbols: Iterable[str]) -> None:
+        """Enter the assets among `symbols` that one of the brokerages knows; where they are new, it is asked."""
+        with self.world.database.read() as connection:
+            fresh = self.mirror.unknown(connection, symbols)
+        traded = self._instruments.traded(fresh, next(iter(self._known), None)) if fresh else ()
+        if traded:
+            with self.world.database.write() as connection:
+                self.mirror.learn(connection, traded, self._instruments.known, {})
 
     # --- the list of accounts ---------------------------------------------------------------------------------
 

@@ -6,8 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection
-
 from driftdesk.backend.feeds.base import AssetInfo
 from driftdesk.backend.world import World
 from driftdesk.client.snaptrade import SnapTradeClient
@@ -21,12 +19,12 @@ class ConnectedWorld(World):
     """Nothing is traded here unless a person asks (World.connected). `source` enters assets that a brokerage knows."""
 
     connected = True
-    source: Callable[[Connection, Iterable[str]], None] | None = None
+    source: Callable[[Iterable[str]], None] | None = None
 
-    def learn(self, connection: Connection, symbols: Iterable[str]) -> None:
+    def learn(self, symbols: Iterable[str]) -> None:
         """Enter those of `symbols` that a brokerage knows and that were not met yet."""
         if self.source is not None:
-            self.source(connection, symbols)
+            self.source(symbols)
 
 
 class NoFeed:

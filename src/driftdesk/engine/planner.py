@@ -154,13 +154,12 @@ def trim_buys(
 
 def cap_buys(plan: Plan, confirmed: Iterable[PlannedOrder]) -> Plan:
     """`plan` with no buy larger than the one of the same symbol in `confirmed`: one confirmation covers buys up to its
-    amounts (rules.md 9). A buy that is not among them stays as it is."""
+    amounts (rules.md 9), and none that is not among them."""
     most = {order.symbol: order.notional for order in confirmed if order.side is Side.BUY}
+    covered = (order for order in plan.orders if order.side is Side.SELL or order.symbol in most)
     capped = tuple(
-        _trim(order, most[order.symbol])
-        if order.side is Side.BUY and order.notional > most.get(order.symbol, order.notional)
-        else order
-        for order in plan.orders
+        _trim(order, most[order.symbol]) if order.side is Side.BUY and order.notional > most[order.symbol] else order
+        for order in covered
     )
     return replace(plan, orders=capped)
 

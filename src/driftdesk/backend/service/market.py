@@ -48,6 +48,7 @@ class Market(Base):
 
     def get_asset(self, symbol_or_id: str) -> Asset:
         """One asset by symbol or id; NotFound without it."""
+        self.world.learn((symbol_or_id.upper(),))
         query = select(assets).where(or_(assets.c.symbol == symbol_or_id.upper(), assets.c.id == symbol_or_id))
         with self.world.database.read() as connection:
             row = connection.execute(query).mappings().first()

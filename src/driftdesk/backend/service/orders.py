@@ -1,6 +1,7 @@
 """Orders by hand: place, look up, cancel, replace, close positions, at every door (rules.md 8; seed 003)."""
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -178,19 +179,18 @@ class Orders(Holdings):
 
     def cancel_order(self, account_id: str, order_id: str) -> None:
         """Cancel an open order; NotFound without it, StateError when it is final (seed 003)."""
-        with self.world.database.write() as connection:
-            order = self._order(connection, account_id, orders.c.id == order_id, order_id)
+        with self._together():
+            order = self.get_order(account_id, order_id)
             if not self.exchange.cancel_open(AccountId(account_id), order.client_order_id, self.world.now()):
                 raise StateError(f"Order {order_id} is {order.status}; only an open order can be canceled.")
 
     def cancel_orders(self, account_id: str) -> list[CanceledOrder]:
         """Cancel every open order of the account; what became of each."""
         found = []
-        with self.world.database.write() as connection:
-            self.world.account_row(connection, account_id)
+        with self._together():
             for order in self.list_orders(account_id, OrderFilter(limit=None)):
                 self.exchange.cancel(AccountId(account_id), order.client_order_id, self.world.now())
-                canceled = self._order(connection, account_id, orders.c.id == order.id, order.id)
+                canceled = self.get_order(account_id, order.id)
                 found.append(CanceledOrder(id=order.id, status=HTTPStatus.OK, body=canceled))
         return found
 
@@ -241,7 +241,7 @@ class Orders(Holdings):
     def close_positions(self, account_id: str, *, cancel_orders: bool = False) -> list[Closing]:
         """Sell every position at the market, after canceling the open orders if asked to; what became of each."""
         found = []
-        with self.world.database.write():
+        with self._together():
             if cancel_orders:
                 self.cancel_orders(account_id)
             for position in self.positions(account_id):
@@ -250,6 +250,11 @@ class Orders(Holdings):
                 except DriftdeskError as problem:
                     found.append(Closing(position.symbol, problem))
         return found
+
+    def _together(self) -> AbstractContextManager[object]:
+        """What is asked of the simulated exchange inside happens in one transaction. A brokerage is asked with none
+        open: its answer may take half a minute, and others write meanwhile."""
+        return nullcontext() if self.world.connected else self.world.database.write()
 
     def _order(self, connection: Connection, account_id: str, which: ColumnElement[bool], said: str) -> Order:
         return order_message(self._row(connection, account_id, which, said))

@@ -28,6 +28,7 @@ class Portfolios(Base):
         now = self.world.now()
         _check_name(body.name)
         _check_cooldown(body.cooldown_days)
+        self.world.learn(weight.symbol for weight in body.weights if weight.symbol)
         with self.world.database.write() as connection:
             values: dict[str, Any] = {
                 "name": body.name,
@@ -76,6 +77,7 @@ class Portfolios(Base):
     def update_portfolio(self, portfolio_id: str, body: UpdatePortfolio) -> Portfolio:
         """Change only the fields sent. Changed weights are a trigger, changed conditions cause an evaluation (2.4)."""
         now = self.world.now()
+        self.world.learn(weight.symbol for weight in body.weights or () if weight.symbol)
         with self.world.database.write() as connection:
             row = find_row(connection, portfolios, portfolio_id, "portfolio")
             if row["status"] == "inactive":
@@ -191,7 +193,6 @@ def check_assets(world: World, connection: Connection, symbols: Sequence[Symbol]
 
     At a brokerage what is not fractionable is planned in whole shares, so there it is no fault.
     """
-    world.learn(connection, symbols)
     known = {row.symbol: row for row in connection.execute(select(assets).where(assets.c.symbol.in_(list(symbols))))}
     for index, symbol in enumerate(symbols):
         row = known.get(symbol)

@@ -49,6 +49,7 @@ class Runs(Base):
         """
         now = self.world.now()
         amount = _checked_amount(body)
+        self.world.learn(weight.symbol for weight in body.weights or () if weight.symbol)
         with self.world.database.write() as connection:
             account = find_row(connection, accounts, body.account_id, "account")
             if account["status"] != "ACTIVE":
