@@ -1,7 +1,5 @@
 """What can be done beside the list of orders: place one, cancel those that are shown, let time pass, and look again."""
 
-from datetime import timedelta
-
 import order_state
 import order_writes
 import sidebar
@@ -11,7 +9,6 @@ import streamlit as st
 from driftdesk.figures import AccountOrder, count_of
 
 POLL = "2s"
-MINUTE = timedelta(minutes=1)
 
 
 def buttons(waiting: tuple[AccountOrder, ...], *, minute: bool) -> None:
@@ -44,7 +41,7 @@ def buttons(waiting: tuple[AccountOrder, ...], *, minute: bool) -> None:
 def advance() -> None:
     """A button for a minute of market time, where time stands still by itself."""
     if state.desk().simulation is not None:
-        sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE, width="content")
+        sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + sidebar.MINUTE, width="content")
 
 
 @st.fragment(run_every=POLL, key="watched_orders")

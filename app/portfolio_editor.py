@@ -29,6 +29,7 @@ MONTHS = list(calendar.month_name)[1:]
 DAYS_IN = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 EMPTY = TypedPortfolio(weights=(("Cash", ""),))
 NOTHING = "An empty one"
+CAUSES = "changed weights, a new subscription or a run by hand rebalance"
 
 
 def edit(portfolio: Any, others: Sequence[Any]) -> portfolio_state.Editing:
@@ -121,7 +122,8 @@ def _words(typed: TypedPortfolio) -> None:
     with suppress(InputError):
         found = conditions_words(read_conditions(typed), typed.cooldown_days, state.desk().clock().timestamp)
         if not found:
-            found = ["No condition: only changed weights, a new subscription or a run by hand rebalance an account."]
+            causes = "a run by hand rebalances" if state.desk().by_hand else CAUSES
+            found = [f"No condition: only {causes} an account."]
         st.caption("  \n".join(state.plain(text) for text in found))
 
 

@@ -46,7 +46,7 @@ def show(portfolio: Any, portfolios: Sequence[Any]) -> None:
 
 def _needs_adjustment(portfolio: Any) -> None:
     symbols = [weight.symbol for weight in portfolio.weights if weight.symbol]
-    causes = unfit_assets(symbols, state.assets(symbols))
+    causes = unfit_assets(symbols, state.assets(symbols), fractional=not state.desk().by_hand)
     # An asset may have become eligible again; the portfolio waits for a person all the same (rules.md 2.7).
     cause = "; ".join(causes) if causes else "one of its assets could not be traded, and can be again"
     st.warning(

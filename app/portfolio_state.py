@@ -117,7 +117,8 @@ def _forget(subject: str) -> None:
 def read(typed: TypedPortfolio) -> tuple[Any, str | None]:
     """The draft, or why what was typed cannot be saved, in one sentence."""
     try:
-        return read_draft(typed, state.assets(typed.symbols)), None
+        fractional = not state.desk().by_hand
+        return read_draft(typed, state.assets(typed.symbols), fractional=fractional), None
     except InputError as error:
         return None, str(error)
 

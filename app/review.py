@@ -26,7 +26,7 @@ from driftdesk.figures import count_of, money, new_york, orders_alt, orders_tabl
 AMOUNT_HELP = "Write 1234.50 or 1,234.50: a point before the decimals, a comma only between thousands."
 RUN_TYPES = {"Full rebalance": RunType.FULL_REBALANCE, "Invest cash": RunType.INVEST_CASH}
 SCOPES = {"All to target": False, "Breached only": True}
-DESTINATIONS = {Mode.LIVE: "the **LIVE** account", Mode.CONNECTED: "**its brokerage**"}
+DESTINATIONS = {Mode.LIVE: "the **LIVE** account", Mode.CONNECTED: "**its brokerage**, by SnapTrade"}
 CONFIRMED = ["Side", "Symbol", "Quantity", "Price", "Notional"]
 ONE_CONFIRMATION = (
     "Market orders for the day, sells first. Quantities and prices are estimates made here, and what the brokerage "

@@ -1,6 +1,5 @@
 """One run: its steps, fills, slippage, what did not trade and what is left, and a way to cancel it while open."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +42,6 @@ from driftdesk.figures import (
 )
 
 POLL = "2s"
-MINUTE = timedelta(minutes=1)
 # How a planned line stands that has no order, while its run is open and afterwards.
 UNSENT = ("Planned", "Not sent")
 SECTIONS = ("Fills", "Over time", "Slippage", "Not traded", "Drift now", "Steps")
@@ -179,8 +177,8 @@ def _sections(run: Any) -> None:
 
 
 def _executions(run: Any) -> Any:
-    until = None if run.is_open else run.updated_at + MINUTE
-    return executions(run, state.fills(run.account_id, run.created_at - MINUTE, until))
+    until = None if run.is_open else run.updated_at + sidebar.MINUTE
+    return executions(run, state.fills(run.account_id, run.created_at - sidebar.MINUTE, until))
 
 
 def _over_time(run: Any) -> None:
@@ -208,7 +206,7 @@ def _slippage(run: Any) -> None:
 def _while_open(run: Any) -> None:
     with st.container(horizontal=True):
         if state.desk().simulation is not None:
-            sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + MINUTE, width="content")
+            sidebar.advance_button("Advance 1 minute", state.desk().clock().timestamp + sidebar.MINUTE, width="content")
         if st.button("Cancel run", icon=":material/cancel:", key="cancel_run"):
             run_writes.ask_to_cancel(run.id)
             st.rerun()

@@ -17,6 +17,7 @@ BADGES = {
     Mode.LIVE: ("LIVE", ":material/bolt:", "orange"),
     Mode.CONNECTED: ("Brokerages", ":material/account_balance:", "violet"),
 }
+MINUTE = timedelta(minutes=1)
 READ_AGAIN = "The book of all accounts is kept for five minutes; the chosen account is read anew on every page."
 
 
@@ -49,6 +50,8 @@ def show(title: str) -> None:
             st.badge(label, icon=icon, color=colour, help=state.desk().label)
             market, explained = market_state(clock)
             st.badge(market, icon=":material/schedule:", color="blue" if clock.is_open else "gray", help=explained)
+        if len(them.of) + len(them.troubles) > 1:
+            st.caption(f"The pages show this account's desk: {state.plain(state.title_of(state.here()))}.")
         widgets.moment(clock.timestamp, "As of ")
         st.caption(state.plain(f"Prices: {clock.feed or 'not named by the backend'}"))
         if state.desk().simulation is not None:
@@ -80,7 +83,11 @@ def span(length: timedelta) -> str:
 
 def _advance(now: datetime, next_open: datetime) -> None:
     st.caption("Advance the simulated clock")
-    advance_button("Next open", next_open)
+    opening, minute = st.columns(2, gap="small")
+    with opening:
+        advance_button("Next open", next_open)
+    with minute:
+        advance_button("1 minute", now + MINUTE)
     day, month = st.columns(2, gap="small")
     with day:
         advance_button("1 day", same_time_later(now, days=1))

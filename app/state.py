@@ -64,9 +64,11 @@ def runs_on(name: str) -> tuple[Any, ...]:
     return reads.runs(name)
 
 
-def runs_of(them: Books) -> tuple[Any, ...]:
-    """The newest runs of all desks, newest first."""
-    return tuple(sorted((run for name in them.of for run in runs_on(name)), key=lambda run: run.created_at)[::-1])
+def runs_of(them: Books) -> list[tuple[str, Any]]:
+    """The newest runs of all desks, newest first, each with the label of its account."""
+    named = {(name, view.account.id): label for label, (name, view) in them.labels.items()}
+    every = [(named.get((name, run.account_id), run.account_id), run) for name in them.of for run in runs_on(name)]
+    return sorted(every, key=lambda each: each[1].created_at, reverse=True)
 
 
 def now_on(name: str) -> datetime:
@@ -215,7 +217,7 @@ def settle_account() -> Books:
     linked = st.query_params.get(ACCOUNT)
     if linked in known:
         st.session_state[ACCOUNT] = linked
-    elif linked is not None:
+    elif linked is not None and not them.troubles:
         say(f"There is no account {linked} here; another one is shown.", "problem")
     if st.session_state.get(ACCOUNT) not in known:
         everyone = [view for views in them.of.values() for view in views]
@@ -244,7 +246,11 @@ def account() -> AccountView:
     """The account chosen in the sidebar; stops the page with a sentence where there is none."""
     view = labels().get(chosen_account() or "")
     if view is None:
-        st.info("There is no account to show yet.")
+        st.info(
+            "The desk of this account cannot be read now; the sidebar says why."
+            if books().troubles
+            else "There is no account to show yet."
+        )
         st.stop()
     return reads.account(here(), view)
 

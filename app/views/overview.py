@@ -19,6 +19,7 @@ from driftdesk.figures import (
     runs_alt,
     runs_table,
     standing,
+    worst_first,
 )
 
 RECENT = timedelta(days=30)
@@ -27,9 +28,13 @@ NOT_HERE = ("Type", "Orders", "Initiated from", "Skipped", "Failed", "Reason", "
 
 them = state.books()
 views = tuple(view for each in them.of.values() for view in each)
-runs = state.runs_of(them)
-names = {view.account.id: label for label, (_, view) in them.labels.items()}
-desks = {view.account.id: state.title_of(name) for name, each in them.of.items() for view in each}
+ran = state.runs_of(them)
+runs = [run for _, run in ran]
+if them.troubles and not views:
+    st.info("No desk can be read now, so nothing is known of its accounts; the sidebar says why.")
+    st.stop()
+# The same account may stand on two desks, so what is said of one is kept by desk.
+names = {name: {view.account.id: label for label, (at, view) in them.labels.items() if at == name} for name in them.of}
 outside = [view for view in views if standing(view) == "Outside band"]
 near = sum(standing(view) == "Near the edge" for view in views)
 equity = sum(map(equity_of, views), Decimal(0))
@@ -54,7 +59,8 @@ widgets.metrics(
 st.subheader("Accounts, worst first")
 book = book_table(views)
 if len(them.of) > 1:
-    book.insert(1, "Desk", [desks[account_id] for account_id in book["Account id"]])
+    at = {id(view): state.title_of(name) for name, each in them.of.items() for view in each}
+    book.insert(1, "Desk", [at[id(view)] for view in worst_first(views)])
 widgets.table(book, book_alt(views))
 widgets.download(book, "accounts", key="download_accounts")
 
@@ -70,21 +76,23 @@ with halves.cell():
         st.subheader("Needs attention")
         # Each desk by its own clock: that of the demo world stands still.
         found = [
-            item
+            (item, names[name][item.account_id])
             for name, each in them.of.items()
             for item in attention(each, state.runs_on(name), state.now_on(name) - RECENT)
         ]
         if not found:
             st.caption("Nothing outside its bands, no problem, no failed run in the last 30 days.")
-        for item in found[:LISTED]:
-            widgets.attention_link(item, names[item.account_id])
+        for item, label in found[:LISTED]:
+            widgets.attention_link(item, label)
         if len(found) > LISTED:
             st.caption(f"and {len(found) - LISTED} more in the tables.")
     with st.container(border=True):
         st.subheader("Recent runs")
         recent = runs[:LISTED]
         if recent:
-            widgets.table(runs_table(recent, names), runs_alt(recent), hide=NOT_HERE)
+            frame = runs_table(recent, {})
+            frame["Account"] = [label for label, _ in ran[:LISTED]]
+            widgets.table(frame, runs_alt(recent), hide=NOT_HERE)
             st.page_link("views/runs.py", label="All runs and their fills", icon=":material/receipt_long:")
         else:
             st.caption("No runs yet. Preview an account to create the first one.")

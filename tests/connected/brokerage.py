@@ -226,7 +226,9 @@ def connect_to(
     )
     service, reader = open_connected(path, client, stand_in=True, look_only=look_only, patience=patience)
     own = Client(
-        "http://driftdesk.local", ClientKeys("a", "b"), InProcessTransport(create_app(service, Credentials("a", "b")))
+        "http://driftdesk.local",
+        ClientKeys("a", "b"),
+        InProcessTransport(create_app(service, Credentials("a", "b"), in_threads=True)),
     )
     reader.refresh()
     desk = Desk(own, mode=Mode.CONNECTED, label="Brokerages", refresh=reader.refresh)

@@ -48,8 +48,9 @@ def test_a_page_asks_once_a_minute_and_an_idle_desk_not_at_all(usual: Brokerage)
     for _ in range(20):
         usual.pass_time(3)
     assert {} == asked(usual)
+    # A minute has passed at the brokerage: the list of accounts is read again too.
     usual.desk.preview(account, model=usual.portfolio(HALF))
-    assert {"balances": 1, "all": 1, "recentOrders": 1, "quotes": 1} == asked(usual)
+    assert {"authorizations": 1, "balances": 1, "all": 2, "recentOrders": 1, "quotes": 1} == asked(usual)
 
 
 def test_an_open_order_is_looked_at_every_quarter_minute(usual: Brokerage) -> None:

@@ -1,12 +1,13 @@
 """Opening a connected world: its store, its clock, its client of SnapTrade."""
 
+import time
 from pathlib import Path
 
 from driftdesk.backend.clock import Clock, SystemClock
 from driftdesk.backend.service import Service
 from driftdesk.backend.store.database import Database
 from driftdesk.client.snaptrade import SnapTradeClient
-from driftdesk.connected.patience import AT_ONCE, Patience
+from driftdesk.connected.patience import NEAR, Patience
 from driftdesk.connected.reader import Reader
 from driftdesk.connected.venue import BrokerageVenue
 from driftdesk.connected.world import ConnectedWorld, NoFeed, StandInClock
@@ -32,8 +33,13 @@ def open_connected(
     try:
         sessions = new_york_sessions()
         world = ConnectedWorld(database, clock, NoFeed(sessions), sessions)
-        usual = AT_ONCE if stand_in else Patience()
-        reader = Reader(world, client, patience or usual, look_only=look_only)
+        usual = NEAR if stand_in else Patience()
+
+        def passed() -> float:
+            # A stand-in's time counts too: where it is moved on by a day, a day has passed.
+            return time.monotonic() + (clock.now().timestamp() if stand_in else 0.0)
+
+        reader = Reader(world, client, patience or usual, look_only=look_only, wall=passed)
         world.source = reader.learn
         return Service(world, BrokerageVenue(reader)), reader
     except BaseException:

@@ -33,15 +33,15 @@ class Patience:
     settling: timedelta = timedelta(minutes=5)
 
 
-_SECOND: Final = timedelta(seconds=1)
-# Against a server of ours there is nobody to spare.
-AT_ONCE: Final = Patience(
-    account=_SECOND,
-    book=_SECOND,
-    prices=_SECOND,
+# Against a server of ours there is nobody to spare but the server itself, which keeps to the same limit. Where its
+# clock is moved on, what was read before is not fresh any more (connected.opening).
+NEAR: Final = Patience(
+    account=timedelta(seconds=5),
+    book=timedelta(minutes=1),
+    prices=timedelta(seconds=5),
     instruments=timedelta(days=1),
-    failure=_SECOND,
-    order=_SECOND,
+    failure=timedelta(seconds=2),
+    order=timedelta(seconds=2),
     rest=timedelta(seconds=15),
     settling=timedelta(0),
 )

@@ -97,7 +97,7 @@ def draft_of(portfolio: Portfolio) -> CreatePortfolio:
     )
 
 
-def read_draft(typed: TypedPortfolio, assets: Mapping[str, Asset]) -> CreatePortfolio:
+def read_draft(typed: TypedPortfolio, assets: Mapping[str, Asset], *, fractional: bool = True) -> CreatePortfolio:
     """The body that saves what was typed; `assets` by symbol are those that the backend knows.
 
     Raises InputError in one sentence: no name, a weight that is no percent, a symbol that is unknown or cannot be held,
@@ -106,7 +106,7 @@ def read_draft(typed: TypedPortfolio, assets: Mapping[str, Asset]) -> CreatePort
     if not typed.name.strip():
         raise InputError("Give the portfolio a name.", field="name", received=typed.name, allowed="any text")
     weights = _weights(typed.weights)
-    unfit = unfit_assets((weight.symbol for weight in weights if weight.symbol), assets)
+    unfit = unfit_assets((weight.symbol for weight in weights if weight.symbol), assets, fractional=fractional)
     if unfit:
         raise InputError(f"{'; '.join(unfit)}. For weights, {_LISTED}.", field="weights", allowed=_LISTED)
     total = _sum(weight.percent for weight in weights)
@@ -143,8 +143,11 @@ def read_conditions(typed: TypedPortfolio) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
-def unfit_assets(symbols: Iterable[str], assets: Mapping[str, Asset]) -> list[str]:
-    """Why each of `symbols` that cannot be a weight cannot: ``ABC is not known here``, ``TLT is not tradable``."""
+def unfit_assets(symbols: Iterable[str], assets: Mapping[str, Asset], *, fractional: bool = True) -> list[str]:
+    """Why each of `symbols` that cannot be a weight cannot: ``ABC is not known here``, ``TLT is not tradable``.
+
+    `fractional`: whether weights need fractions of shares; at a brokerage they are planned in whole shares else.
+    """
     found = []
     for symbol in symbols:
         asset = assets.get(symbol)
@@ -152,7 +155,7 @@ def unfit_assets(symbols: Iterable[str], assets: Mapping[str, Asset]) -> list[st
             found.append(f"{symbol} is not an asset known here")
         elif not asset.tradable:
             found.append(f"{symbol} is not tradable")
-        elif not asset.fractionable:
+        elif fractional and not asset.fractionable:
             found.append(f"{symbol} is not fractionable")
     return found
 

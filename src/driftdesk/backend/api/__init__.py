@@ -59,11 +59,13 @@ def create_app(
     *,
     rate_limit: int | None = None,
     wall: Callable[[], float] = time.time,
+    in_threads: bool = False,
 ) -> FastAPI:
     """The ASGI app that serves `service` to the holder of `credentials`; needs no lifespan.
 
     `rate_limit`: requests a minute for each key, None to tell of a limit and refuse nothing. `wall` gives seconds since
-    1970, for the timestamps and previews of the SnapTrade routes. A server that shuts down first calls
+    1970, for the timestamps and previews of the SnapTrade routes. `in_threads`: what may ask a brokerage is done in a
+    thread, because its answer takes seconds in which others ask too. A server that shuts down first calls
     `app.state.streams.close()`, or it waits for streams of events to end.
     """
     app = _DocumentedApp(
@@ -77,6 +79,7 @@ def create_app(
     app.state.service = service
     app.state.credentials = credentials
     app.state.wall = wall
+    app.state.in_threads = in_threads
 
     def is_cut() -> bool:
         cut: bool = app.state.service.take_disconnect()

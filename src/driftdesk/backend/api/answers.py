@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
+from anyio import to_thread
 from fastapi import Header, Query, Request, Response
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -14,6 +15,8 @@ from driftdesk.wire.errors import ErrorBody
 
 if TYPE_CHECKING:
     from driftdesk.backend.service import Service
+
+T = TypeVar("T")
 
 _JSON: Final = "application/json"
 
@@ -68,6 +71,11 @@ def service_of(request: Request) -> "Service":
     return service
 
 
+async def at_work(request: Request, act: Callable[[], T]) -> T:
+    """What `act` returns; done in a thread where the app was made so (see `create_app`)."""
+    return await to_thread.run_sync(act) if request.app.state.in_threads else act()
+
+
 def answer(message: Message) -> Response:
     """200 with one message."""
     return Response(_text(message), media_type=_JSON)
@@ -95,11 +103,12 @@ async def answer_once(request: Request, key: str | None, act: Callable[[], Messa
         return (HTTPStatus.NO_CONTENT.value, "") if message is None else (HTTPStatus.OK.value, _text(message))
 
     if key is None:
-        status, text = produce()
+        status, text = await at_work(request, produce)
     else:
         digest = hashlib.sha256(await request.body()).hexdigest()
         scope = f"{key}|{request.method}|{request.url.path}"
-        status, text = service_of(request).answer_once(scope, digest, produce)
+        service = service_of(request)
+        status, text = await at_work(request, lambda: service.answer_once(scope, digest, produce))
     return Response(text, status, media_type=_JSON) if text else Response(status_code=status)
 
 

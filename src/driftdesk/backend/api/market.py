@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from driftdesk.backend.api.answers import REFUSALS, answer, answer_list, service_of
+from driftdesk.backend.api.answers import REFUSALS, answer, answer_list, at_work, service_of
 from driftdesk.backend.api.exact import ExactRoute
 from driftdesk.wire.accounts import Asset
 from driftdesk.wire.market import CalendarDay, Clock, MarketClocks
@@ -41,7 +41,8 @@ async def list_assets(
 
 @router.get("/v1/assets/{symbol_or_id}", summary="Get an asset", response_model=Asset)
 async def get_asset(request: Request, symbol_or_id: str) -> Response:
-    return answer(service_of(request).get_asset(symbol_or_id))
+    service = service_of(request)
+    return answer(await at_work(request, lambda: service.get_asset(symbol_or_id)))
 
 
 @router.get("/v1/clock", summary="What time it is at the exchange", response_model=Clock)

@@ -7,6 +7,7 @@
 What cannot be read as an order is refused with 422 at each of them, as the seed says, where other bodies get a 400.
 """
 
+import functools
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from driftdesk.backend.api.answers import (
     answer,
     answer_list,
     answer_once,
+    at_work,
     no_content,
     service_of,
     within,
@@ -157,7 +159,8 @@ def door(prefix: str, account_of: Callable[..., str], manner: Manner, tag: str) 
 
     @router.delete(prefix + "/orders/{order_id}", summary="Cancel an order", status_code=HTTPStatus.NO_CONTENT)
     async def cancel_order(request: Request, order_id: str, account: str = account_dependency) -> Response:
-        service_of(request).cancel_order(account, order_id)
+        service = service_of(request)
+        await at_work(request, lambda: service.cancel_order(account, order_id))
         return no_content()
 
     return router
@@ -187,7 +190,8 @@ def newer_door(prefix: str, account_of: Callable[..., str], tag: str) -> APIRout
         response_model=list[CanceledOrder],
     )
     async def cancel_orders(request: Request, account: str = account_dependency) -> Response:
-        return _multi(answer_list(service_of(request).cancel_orders(account)))
+        service = service_of(request)
+        return _multi(answer_list(await at_work(request, lambda: service.cancel_orders(account))))
 
     @router.delete(
         prefix + "/positions",
@@ -198,7 +202,8 @@ def newer_door(prefix: str, account_of: Callable[..., str], tag: str) -> APIRout
     async def close_positions(
         request: Request, account: str = account_dependency, *, cancel_orders: bool = False
     ) -> Response:
-        closings = service_of(request).close_positions(account, cancel_orders=cancel_orders)
+        service = service_of(request)
+        closings = await at_work(request, lambda: service.close_positions(account, cancel_orders=cancel_orders))
         return _multi(answer_list(map(_closed, closings)))
 
     @router.delete(prefix + "/positions/{symbol_or_id}", summary="Sell a position, or some of it", response_model=Order)
@@ -210,7 +215,9 @@ def newer_door(prefix: str, account_of: Callable[..., str], tag: str) -> APIRout
         qty: WireDecimal | None = None,
         percentage: WireDecimal | None = None,
     ) -> Response:
-        return answer(service_of(request).close_position(account, symbol_or_id, qty=qty, percentage=percentage))
+        service = service_of(request)
+        sell = functools.partial(service.close_position, account, symbol_or_id, qty=qty, percentage=percentage)
+        return answer(await at_work(request, sell))
 
     return router
 

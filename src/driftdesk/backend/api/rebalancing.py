@@ -14,6 +14,7 @@ from driftdesk.backend.api.answers import (
     answer,
     answer_list,
     answer_once,
+    at_work,
     no_content,
     service_of,
 )
@@ -63,7 +64,8 @@ async def get_portfolio(request: Request, portfolio_id: str) -> Response:
     PORTFOLIOS + "/{portfolio_id}", summary="Change a portfolio", tags=["portfolios"], response_model=Portfolio
 )
 async def update_portfolio(request: Request, portfolio_id: str, body: UpdatePortfolio) -> Response:
-    return answer(service_of(request).update_portfolio(portfolio_id, body))
+    service = service_of(request)
+    return answer(await at_work(request, lambda: service.update_portfolio(portfolio_id, body)))
 
 
 @router.delete(
@@ -155,7 +157,8 @@ async def get_run(request: Request, run_id: str) -> Response:
 
 @router.delete(RUNS + "/{run_id}", summary="Cancel a run", tags=["runs"], status_code=204)
 async def cancel_run(request: Request, run_id: str) -> Response:
-    service_of(request).cancel_run(run_id)
+    service = service_of(request)
+    await at_work(request, lambda: service.cancel_run(run_id))
     return no_content()
 
 

@@ -105,6 +105,13 @@ def price_files(path: Path) -> list[Path]:
         raise InputError(f"There is no price file {path}.", field="path", received=str(path))
     if path.is_file():
         return [path]
+    if not path.is_dir():
+        raise InputError(
+            f"{path} is neither a price file nor a directory of them; give a CSV file with a Date column.",
+            field="path",
+            received=str(path),
+            allowed="a CSV file or a directory of CSV files",
+        )
     files = sorted(file for file in path.iterdir() if file.name.lower().endswith((".csv", ".csv.gz")))
     if not files:
         raise InputError(

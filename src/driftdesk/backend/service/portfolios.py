@@ -206,9 +206,10 @@ def check_assets(world: World, connection: Connection, symbols: Sequence[Symbol]
             else None
         )
         if problem:
+            allowed = "listed and tradable" if world.connected else "listed, tradable and fractionable"
             raise InputError(
-                f"{symbol} {problem}; use assets that are listed, tradable and fractionable.",
+                f"{symbol} {problem}; use assets that are {allowed}.",
                 field=f"weights[{index}].symbol",
                 received=symbol,
-                allowed="a tradable, fractionable asset",
+                allowed=f"an asset that is {allowed}",
             )
