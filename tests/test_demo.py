@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -226,16 +226,37 @@ def test_a_demo_on_real_prices(tmp_path: Path) -> None:
         assert {"COMPLETED_SUCCESS", "CANCELED"} == {str(run.status) for run in desk.runs()}
 
 
-def price_panel(folder: Path, **starts: int) -> PriceSource:
+def waves(number: int) -> int:
+    """A close for the session of that number: up a dollar a day, and back after seventeen."""
+    return 100 + number % 17
+
+
+def price_panel(folder: Path, close: Callable[[int], int] = waves, **starts: int) -> PriceSource:
     """125 sessions of 2024; a symbol has prices from the session of that number on: `price_panel(f, AAA=0, NEW=40)`."""
     days = [session.date for session in new_york_sessions().between(date(2024, 1, 2), date(2024, 12, 31))][:125]
     lines = [
-        ",".join([str(day), *("" if number < start else f"{100 + number % 17}" for start in starts.values())])
+        ",".join([str(day), *("" if number < start else f"{close(number)}" for start in starts.values())])
         for number, day in enumerate(days)
     ]
     path = folder / "prices.csv"
     path.write_text("\n".join([",".join(["Date", *starts]), *lines]), "utf-8")
     return PriceSource(path)
+
+
+def test_a_withdrawal_takes_what_cash_there_is(tmp_path: Path) -> None:
+    """A dollar a day down from 100: 3 % of what is left of Elm's million is less than the 25,000.00 of the script."""
+    source = price_panel(tmp_path, lambda number: max(50, 100 - number), AAA=0)
+    ensure_world(tmp_path / "data", source)
+    opened = open_world(tmp_path / "data", source)
+    (paid,) = (-flow["amount"] for flow in rows(opened, tables.flows) if flow["kind"] == "withdrawal")
+    opened.close()
+    assert 0 < paid < 25000
+
+
+def test_the_usual_withdrawal_is_the_script_s(world: Service) -> None:
+    """On the simulated market there is cash enough."""
+    (paid,) = (-flow["amount"] for flow in rows(world, tables.flows) if flow["kind"] == "withdrawal")
+    assert Decimal("25000.00") == paid
 
 
 def test_a_symbol_that_starts_late_is_left_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from driftdesk.backend.service import Service
 from driftdesk.engine.planner import PlanRequest, RunType, plan_orders
 from driftdesk.engine.schedule import NEW_YORK, Session
-from driftdesk.money import CENT, HUNDRED
+from driftdesk.money import CENT, HUNDRED, floor_cents
 from driftdesk.translate import to_targets
 from driftdesk.wire.portfolios import Condition, CreatePortfolio, Weight
 from driftdesk.wire.runs import CreateRun
@@ -126,7 +126,7 @@ class Replay:
         script += [
             (150 * part, lambda: self._deposit("Birch", "20000.00")),
             (300 * part, lambda: self._deposit("Dogwood", "15000.00")),
-            (380 * part, lambda: self._deposit("Elm", "-25000.00")),
+            (380 * part, lambda: self._withdraw("Elm", "25000.00")),
             (420 * part, lambda: self._run_with_a_halted_asset("Koa")),
             (500 * part, lambda: self._cancel_after_hours("Juniper")),
             (560 * part, lambda: self._deposit("Alder", "7500.00")),
@@ -178,6 +178,12 @@ class Replay:
 
     def _deposit(self, name: str, amount: str) -> None:
         self._service.deposit(Deposit(account_id=self._ids[name], amount=Decimal(amount)))
+
+    def _withdraw(self, name: str, amount: str) -> None:
+        """Pay out `amount`, or all the free cash where prices of a file have left less."""
+        free = floor_cents(self._service.trading_account(self._ids[name]).buying_power)
+        if free > 0:
+            self._deposit(name, str(-min(Decimal(amount), free)))
 
     def _rebalance_once(self, name: str, portfolio_id: str) -> None:
         weights = self._service.get_portfolio(portfolio_id).weights
