@@ -17,6 +17,9 @@ from driftdesk.backend.opening import SIMULATED, PriceSource
 from driftdesk.errors import DataError, InputError, StateError
 
 SAMPLES = Path(__file__).parent / "answers"
+SERVER = "http://127.0.0.1:8787"
+KEYS = {"DRIFTDESK_KEY": "k", "DRIFTDESK_SECRET": "s"}
+SNAPTRADE_KEYS = {"SNAPTRADE_CLIENT_ID": "c", "SNAPTRADE_CONSUMER_KEY": "k"}
 HOLDINGS, PORTFOLIO = SAMPLES / "sample_holdings.csv", SAMPLES / "sample_portfolio.json"
 
 # The sample by hand. Equity 130 x 500 + 200 x 100 + 49.999 x 200 + 40 x 12.50 + 4,500.20 = 100,000.00. SPY is 65 % of
@@ -101,6 +104,8 @@ def test_a_larger_minimum_skips_more(capsys: pytest.CaptureFixture[str]) -> None
     [
         pytest.param(None, '{"weights": []}', "must sum to exactly 100.00", id="no weights"),
         pytest.param(None, None, "There is no file", id="no file"),
+        pytest.param(os.devnull, "", f"{os.devnull} is empty", id="a device"),
+        pytest.param(".", "", "driftdesk: . cannot be read: Is a directory", id="a directory"),
         pytest.param("symbol,quantity\nSPY,1\n", "", "column price is missing", id="no price column"),
         pytest.param("symbol,quantity,price\nSPY,one,5\n", "", "line 2", id="not a number"),
         pytest.param("symbol,quantity,price\nSPY,1,5\n", "", "AGG", id="target without a price"),
@@ -111,7 +116,9 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     """A file that cannot be used ends with status 2, one line on standard error, and nothing printed."""
     chosen = HOLDINGS
-    if holdings is not None:
+    if holdings in (os.devnull, "."):
+        chosen = Path(holdings)
+    elif holdings is not None:
         chosen = tmp_path / "holdings.csv"
         chosen.write_text(holdings, "utf-8")
     model = tmp_path / "portfolio.json"
@@ -130,6 +137,7 @@ def test_bad_input_is_one_sentence(
         (("--port", "http"), "is not a port; use 1 to 65535"),
         (("--column", "Close"), "--column needs --prices"),
         (("--prices", "no/such.csv"), "--prices no/such.csv does not exist"),
+        (("--prices", os.devnull), "is neither a price file nor a directory of them; give a CSV file"),
         (("reset", "--yes", "--allow-jumps"), "--allow-jumps needs --prices"),
         (("serve", "--start", "2026-03-02T09:00"), "is not an ISO time with a time zone"),
         (("serve", "--clock", "system", "--start", "2026-03-02T09:00Z"), "--start sets a simulated clock"),
@@ -160,8 +168,8 @@ def test_a_refusal_of_the_backend_is_one_sentence(
         raise DataError("prices.csv, line 7: the price of SPY is negative.")
 
     monkeypatch.setattr(cli, "_build", refuse)
-    status, _, err = run(capsys, "--data", tmp_path)
-    assert (status, err) == (2, "driftdesk: prices.csv, line 7: the price of SPY is negative.\n")
+    refused = run(capsys, "--data", tmp_path)
+    assert refused == (2, "", "driftdesk: prices.csv, line 7: the price of SPY is negative.\n")
 
 
 def test_the_world_is_built_before_the_pages_open(
@@ -248,7 +256,7 @@ def test_a_jump_that_a_person_allows_is_a_warning(
     command: tuple[str, ...],
     how: str,
 ) -> None:
-    """100 to 150 in a day is printed in one line with file, line, symbol and move; then three days are too few."""
+    """100 to 150 in a day is one line with file, line, symbol (once) and move; then three days are too few."""
     prices = tmp_path / "prices.csv"
     prices.write_text(JUMP, "utf-8")
     if how == "variable":
@@ -257,7 +265,7 @@ def test_a_jump_that_a_person_allows_is_a_warning(
     port = ("--port", str(launch.choose_port(None))) if command[:1] == ("serve",) else ()
     status, _, err = run(capsys, *command, "--prices", prices, "--data", tmp_path / "d", *said, *port)
     warning, refusal = err.splitlines()
-    expected = "driftdesk: warning: prices.csv, line 4, SPY: SPY goes from 100 to 150 (+50.0 %) on 2024-01-04"
+    expected = "driftdesk: warning: prices.csv, line 4: SPY goes from 100 to 150 (+50.0 %) on 2024-01-04"
     assert (2, expected) == (status, warning.split(";", maxsplit=1)[0])
     assert "has 3 sessions; the demo world needs 120" in refusal
 
@@ -362,7 +370,7 @@ def test_progress_is_for_a_person_who_watches(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--database", "foo"), "database must be the URL of a SQLite file"),
+        (("--database", "mysql://foo"), "database must be the URL of a SQLite file"),
         (("--database", "sqlite:///notes.md"), "notes.md cannot be used as a database (it is not a SQLite file)"),
         (("--database", "sqlite:///notes.md/world.db"), "The directory notes.md cannot be made"),
         (("--data", "notes.md/data"), "cannot be made"),
@@ -377,12 +385,13 @@ def test_what_cannot_be_served_is_one_sentence(
     arguments: tuple[str, ...],
     sentence: str,
 ) -> None:
-    """A database, directory or start that cannot be used ends with status 2, and nothing is left on the disk."""
+    """A database, directory or start that cannot be used ends with status 2, no key is printed, and nothing is left on
+    the disk."""
     monkeypatch.chdir(tmp_path)
     Path("notes.md").write_text("notes", "utf-8")
     port = str(launch.choose_port(None))
-    status, _, err = run(capsys, "serve", "--data", tmp_path / "data", "--port", port, *arguments)
-    assert (2, 1, "driftdesk: ") == (status, err.count("\n"), err[:11])
+    status, out, err = run(capsys, "serve", "--data", tmp_path / "data", "--port", port, *arguments)
+    assert (2, "", 1, "driftdesk: ") == (status, out, err.count("\n"), err[:11])
     assert sentence in err
     assert ["notes.md"] == os.listdir()
 
@@ -391,9 +400,47 @@ def test_a_remote_backend_needs_no_demo_world(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """With DRIFTDESK_BACKEND the pages show another backend, and nothing is built here."""
-    monkeypatch.setenv("DRIFTDESK_BACKEND", "http://127.0.0.1:8787")
+    for name, value in {**KEYS, "DRIFTDESK_BACKEND": SERVER}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(cli, "open_app", lambda *_, **__: 0)
     status, out, _ = run(capsys, "--data", str(tmp_path), "--no-browser")
     assert 0 == status
-    assert "The pages show http://127.0.0.1:8787." in out
+    assert f"The pages show {SERVER}." in out
     assert [] == list(tmp_path.iterdir())
+
+
+NO_TARGET = "is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`"
+
+
+@pytest.mark.parametrize(
+    ("backend", "variables", "sentence"),
+    [
+        ("nonsense", {}, f"'nonsense' {NO_TARGET}"),
+        ("embedded,nonsense", {}, f"'nonsense' {NO_TARGET}"),
+        ("ftp://x", {}, f"'ftp://x' {NO_TARGET}"),
+        ("http://", KEYS, "address must look like https://host:port"),
+        (SERVER, {}, f"There are no keys for {SERVER}: set DRIFTDESK_KEY and DRIFTDESK_SECRET."),
+        (SERVER, {"DRIFTDESK_KEY": "k"}, "DRIFTDESK_KEY and DRIFTDESK_SECRET must hold both"),
+        ("snaptrade", SNAPTRADE_KEYS, "The directory notes.md/data cannot be made"),
+        ("snaptrade", {**SNAPTRADE_KEYS, "SNAPTRADE_URL": "nonsense"}, "https://host:port; received 'nonsense'"),
+    ],
+)
+def test_a_backend_that_cannot_be_shown_is_refused_at_once(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    backend: str,
+    variables: dict[str, str],
+    sentence: str,
+) -> None:
+    """One sentence, before anything is printed, built or opened."""
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").write_text("notes", "utf-8")
+    for name in (*KEYS, "SNAPTRADE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cli, "open_app", lambda *_, **__: 0)
+    status, out, err = run(capsys, "--backend", backend, "--data", "notes.md/data")
+    assert (2, "", 1) == (status, out, err.count("\n"))
+    assert sentence in err.replace(str(tmp_path) + os.sep, "")

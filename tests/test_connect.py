@@ -12,7 +12,7 @@ from driftdesk.backend.opening import PriceSource
 from driftdesk.connect import open_backend
 from driftdesk.credentials import SERVICES, read_keys
 from driftdesk.engine.schedule import NEW_YORK
-from driftdesk.errors import InputError, StateError
+from driftdesk.errors import InputError, StateError, Unavailable
 
 OTHER = PriceSource(seed=8)
 
@@ -133,6 +133,37 @@ def test_the_pages_pass_on_what_the_environment_says(monkeypatch: pytest.MonkeyP
     connect_from_environment()
     expected = {"target": "embedded", "data": "d", "prices": "p.csv", "column": "Close", "allow_jumps": True}
     assert {**expected, "allow_live": False} == passed
+
+
+def test_a_server_needs_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them nothing is asked of it: the sentence names the address and the variables."""
+    for name in ("DRIFTDESK_KEY", "DRIFTDESK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match=r"no keys for http://127\.0\.0\.1:9: set DRIFTDESK_KEY and DRIFTDESK_SECRET"):
+        connect("http://127.0.0.1:9")
+    monkeypatch.setenv("DRIFTDESK_SECRET", SECRET)
+    with pytest.raises(InputError, match="DRIFTDESK_KEY and DRIFTDESK_SECRET must hold both") as refused:
+        connect("http://127.0.0.1:9")
+    assert SECRET not in str(refused.value)
+
+
+def test_an_outage_is_said_once_and_so_is_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two outages, each of several looks: four lines."""
+    answers = iter([False, False, False, True, True, False, False, True])
+
+    def work(_now: datetime) -> None:
+        if not next(answers):
+            raise Unavailable("No answer from there.")
+
+    opened = open_backend(url(tmp_path / "world.db"), clock="system")
+    monkeypatch.setattr(opened.service.worker, "work", work)
+    for _ in range(8):
+        opened._work()
+    opened.close()
+    said = ["the worker waits: No answer from there.", "the worker goes on: there are answers again"]
+    assert 2 * said == caplog.messages
 
 
 # --- real services ------------------------------------------------------------------------------------------------

@@ -228,8 +228,7 @@ def _warn(world: World) -> None:
 
     if world.source.file is not None:
         for finding in make_feed(world.source).findings:
-            where = f"{finding.file}, line {finding.line}, {finding.symbol}"
-            print(f"driftdesk: warning: {where}: {finding.text}", file=sys.stderr)
+            print(f"driftdesk: warning: {finding.file}, line {finding.line}: {finding.text}", file=sys.stderr)
 
 
 @contextmanager
@@ -266,11 +265,12 @@ def _open(arguments: argparse.Namespace) -> int:
         from driftdesk.connect import check_backend  # noqa: PLC0415 - as in _world
 
         for target in others:
-            check_backend(target, allow_live=arguments.live or live_allowed())
-        print(f"The pages show {', '.join(targets)}.", flush=True)
+            check_backend(target, data=world.data, allow_live=arguments.live or live_allowed())
     if EMBEDDED in targets:
-        print(f"The demo world is in {world.data}.", flush=True)
         _build(world)
+        print(f"The demo world is in {world.data}.", flush=True)
+    if others:
+        print(f"The pages show {', '.join(targets)}.", flush=True)
     print(f"driftdesk is at http://{HOST}:{port} (Ctrl-C ends it).", flush=True)
     chosen = {BACKEND_VARIABLE: arguments.backend, LIVE_VARIABLE: YES if arguments.live else None}
     said = {name: value for name, value in chosen.items() if value is not None}
@@ -305,7 +305,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             received=arguments.port,
             allowed="a free port of this machine",
         )
-    key, secret = _credentials()
+    given = _credentials()
     from driftdesk.backend.api import create_app  # noqa: PLC0415 - as in _world
     from driftdesk.backend.api.auth import Credentials  # noqa: PLC0415
     from driftdesk.backend.serving import Server  # noqa: PLC0415
@@ -322,6 +322,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
     try:
         backend.start_worker()
+        key, secret = given or _new_credentials()
         app = create_app(backend.service, Credentials(key, secret), rate_limit=arguments.rate_limit or None)
         print(
             f"The API is at http://{arguments.host}:{arguments.port}, its pages at /docs (Ctrl-C ends it).\n"
@@ -337,12 +338,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _credentials() -> tuple[str, str]:
+def _credentials() -> tuple[str, str] | None:
     key, secret = os.environ.get("DRIFTDESK_KEY"), os.environ.get("DRIFTDESK_SECRET")
     if bool(key) != bool(secret):
         raise InputError("DRIFTDESK_KEY and DRIFTDESK_SECRET go together; set both, or neither.")
-    if key and secret:
-        return key, secret
+    return (key, secret) if key and secret else None
+
+
+def _new_credentials() -> tuple[str, str]:
     key, secret = f"DD{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)
     print(f"Key and secret, shown this once: {key} {secret}", flush=True)
     return key, secret
@@ -351,11 +354,11 @@ def _credentials() -> tuple[str, str]:
 def _preview(arguments: argparse.Namespace) -> int:
     from driftdesk.engine.plan import MIN_NOTIONAL, PlanRequest, RunType  # noqa: PLC0415 - as in _world
     from driftdesk.engine.preview import preview  # noqa: PLC0415
-    from driftdesk.files import holdings_snapshot, read_holdings, read_portfolio, read_text  # noqa: PLC0415
+    from driftdesk.files import holdings_snapshot, name_of, read_holdings, read_portfolio, read_text  # noqa: PLC0415
     from driftdesk.report import Format, render_preview  # noqa: PLC0415
 
-    portfolio = read_portfolio(read_text(arguments.portfolio), name=arguments.portfolio.name)
-    holdings = read_holdings(read_text(arguments.holdings), name=arguments.holdings.name)
+    portfolio = read_portfolio(read_text(arguments.portfolio), name=name_of(arguments.portfolio))
+    holdings = read_holdings(read_text(arguments.holdings), name=name_of(arguments.holdings))
     snapshot = holdings_snapshot(holdings, datetime.now(UTC))
     request = PlanRequest(
         targets=portfolio.targets,

@@ -19,7 +19,7 @@ from driftdesk.backend.feeds.base import PriceFeed
 from driftdesk.backend.inprocess import InProcessTransport
 from driftdesk.backend.opening import SIMULATED, PriceSource, make_feed, open_service
 from driftdesk.backend.service import Service
-from driftdesk.backend.store.database import Database
+from driftdesk.backend.store.database import Database, make_directory
 from driftdesk.client import ORDERS, Client, ClientKeys
 from driftdesk.client.snaptrade import SnapTradeClient
 from driftdesk.connected.opening import open_connected
@@ -29,6 +29,7 @@ from driftdesk.credentials import (
     RealService,
     SnapTradeAccess,
     read_keys,
+    read_server_keys,
     read_snaptrade,
     real_service,
 )
@@ -67,6 +68,7 @@ class Backend:
     service: Service
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _unanswered: bool = False
 
     def start_worker(self) -> None:
         """Step the world as time passes, until `close`; nothing to do for a simulated clock, which is advanced instead.
@@ -95,11 +97,17 @@ class Backend:
         try:
             self.service.worker.work(self.service.world.now())
         except BackendError as error:
-            # A brokerage that gives no answer for once: what is due is looked at again.
-            _log.warning("the worker waits: %s", error)
+            # A brokerage that gives no answer: what is due is looked at again, and said only once.
+            if not self._unanswered:
+                _log.warning("the worker waits: %s", error)
+            self._unanswered = True
         except Exception:
             # A store that is busy for once must not end the thread: runs would stand still while the API answers.
             _log.exception("the worker failed; it tries again in %s s", _WORKER_PERIOD_SECONDS)
+        else:
+            if self._unanswered:
+                _log.warning("the worker goes on: there are answers again")
+            self._unanswered = False
 
     def close(self) -> None:
         """Stop the worker and close the store."""
@@ -203,7 +211,7 @@ def connect_snaptrade(access: SnapTradeAccess, directory: Path, *, allow_live: b
     own = Client(
         "http://driftdesk.local",
         ClientKeys(*keys),
-        InProcessTransport(create_app(service, Credentials(*keys))),
+        InProcessTransport(create_app(service, Credentials(*keys), in_threads=True)),
         real_money=False if access.stand_in else ORDERS,
     )
     label = f"SnapTrade · {access.url}" if access.stand_in else "SnapTrade: accounts at brokerages, real money"
@@ -241,27 +249,38 @@ def connect(
     if target == SNAPTRADE:
         access = read_snaptrade(os.environ, _folders())
         return connect_snaptrade(access, data_directory(Path(data) if data else None), allow_live=allow_live)
-    if target.startswith(("http://", "https://")):
-        keys = ClientKeys(os.environ.get("DRIFTDESK_KEY", ""), os.environ.get("DRIFTDESK_SECRET", ""))
-        client = Client(target.rstrip("/"), keys)
-        simulated = client.market.clock().simulated
-        return Desk(client, mode=Mode.SIMULATED if simulated else Mode.REMOTE, label=target)
-    names = ", ".join(repr(name) for name in (*SERVICES, SNAPTRADE))
-    raise InputError(
-        f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`, or a "
-        f"real service: {names}.",
-        field="target",
-        received=target,
-        allowed=f"'embedded', {names} or a URL",
-    )
+    client = _served(target)
+    simulated = client.market.clock().simulated
+    return Desk(client, mode=Mode.SIMULATED if simulated else Mode.REMOTE, label=target)
 
 
-def check_backend(target: str, *, allow_live: bool) -> None:
-    """Refuse, with InputError and without the network, a real service that `connect` would refuse; nothing else."""
+def check_backend(target: str, *, data: Path, allow_live: bool) -> None:
+    """Refuse, with InputError and without the network, what `connect` would refuse of a target that is not embedded.
+
+    The directory `data` is made where the target keeps a store.
+    """
     if (real := real_service(target, allow_live=allow_live)) is not None:
         _keys(real)
-    if target == SNAPTRADE:
-        read_snaptrade(os.environ, _folders())
+    elif target == SNAPTRADE:
+        access = read_snaptrade(os.environ, _folders())
+        SnapTradeClient(access.keys, base_url=access.url).close()
+        make_directory(data)
+    else:
+        _served(target).close()
+
+
+def _served(target: str) -> Client:
+    """A client of the `driftdesk serve` at the URL `target`; InputError where it is none, or there are no keys."""
+    if not target.startswith(("http://", "https://")):
+        names = ", ".join(repr(name) for name in (*SERVICES, SNAPTRADE))
+        raise InputError(
+            f"{target!r} is not something to connect to; use 'embedded' or the http(s) URL of a `driftdesk serve`, or "
+            f"a real service: {names}.",
+            field="target",
+            received=target,
+            allowed=f"'embedded', {names} or a URL",
+        )
+    return Client(target.rstrip("/"), read_server_keys(target, os.environ))
 
 
 def _keys(service: RealService) -> ClientKeys:

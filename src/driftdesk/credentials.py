@@ -162,6 +162,21 @@ def read_keys(service: RealService, environment: Mapping[str, str], folders: Ite
     )
 
 
+def read_server_keys(url: str, environment: Mapping[str, str]) -> ClientKeys:
+    """The keys of the `driftdesk serve` at `url`: DRIFTDESK_KEY and DRIFTDESK_SECRET of `environment`.
+
+    Raises InputError where there are none, or one without the other.
+    """
+    key, secret = environment.get("DRIFTDESK_KEY", ""), environment.get("DRIFTDESK_SECRET", "")
+    if not (key or secret):
+        raise InputError(
+            f"There are no keys for {url}: set DRIFTDESK_KEY and DRIFTDESK_SECRET.",
+            field="DRIFTDESK_KEY",
+            allowed="a key and a secret",
+        )
+    return _pair(key, secret, "DRIFTDESK_KEY and DRIFTDESK_SECRET")
+
+
 def _host(target: str) -> str:
     try:
         return (urlsplit(target).hostname or "").rstrip(".")

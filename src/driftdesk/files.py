@@ -4,6 +4,7 @@ Everything is checked here, once; a problem is one InputError that names the fil
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,6 +71,12 @@ class HoldingsFile:
     rows: tuple[HoldingRow, ...]
 
 
+def name_of(path: Path) -> str:
+    """What messages call the file at `path`: its name, or the whole path where that is no file, as /dev/stdin."""
+    # Unlike the method of a path, this also answers for a name that no file can have.
+    return path.name if os.path.isfile(path) else str(path)
+
+
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8. Raises InputError when it is not there, cannot be read or is not UTF-8."""
     try:
@@ -77,9 +84,9 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", field="path", received=str(path)) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path.name} is not text in UTF-8; save it as UTF-8.", field="path") from None
+        raise InputError(f"{name_of(path)} is not text in UTF-8; save it as UTF-8.", field="path") from None
     except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}.", field="path") from None
+        raise InputError(f"{name_of(path)} cannot be read: {error.strerror}.", field="path") from None
 
 
 def read_holdings(text: str, *, name: str) -> HoldingsFile:

@@ -1,6 +1,7 @@
 """Price files: what is read, to the last digit, and the one sentence that refuses each kind of broken file."""
 
 import gzip
+import os
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -239,7 +240,7 @@ def test_a_directory_of_ohlc_files(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused_as_a_whole(tmp_path: Path) -> None:
-    """No column, one symbol twice, no day in common, no files, nothing there."""
+    """No column, a symbol twice, no day in common, no files, nothing there, and what is neither file nor directory."""
     sessions = new_york_sessions()
     with pytest.raises(InputError, match="holds no price files"):
         read_history(tmp_path, sessions, column="Close")
@@ -255,6 +256,8 @@ def test_a_directory_is_refused_as_a_whole(tmp_path: Path) -> None:
         read_history(tmp_path, sessions, column="Close")
     with pytest.raises(InputError, match="There is no price file"):
         read_history(tmp_path / "nowhere.csv", sessions)
+    with pytest.raises(InputError, match="is neither a price file nor a directory"):
+        read_history(Path(os.devnull), sessions)
 
 
 # --- real files, where they are ---------------------------------------------------------------------------------------
