@@ -3,9 +3,10 @@
 import csv
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Download, Page, TimeoutError, expect
 
 PAGE_MS = 60_000
+DOWNLOAD_MS, DOWNLOAD_TRIES = 20_000, 4
 
 
 class Walk:
@@ -29,12 +30,22 @@ class Walk:
 
     def table(self, key: str) -> list[dict[str, str]]:
         """The rows of the table whose download button has `key`: the canvas itself cannot be read."""
-        with self.page.expect_download() as download:
-            self.page.locator(f".st-key-{key} button").click()
         file = self.shots / f"{key}.csv"
-        download.value.save_as(file)
+        self._download(key).save_as(file)
         with file.open(encoding="utf-8-sig", newline="") as lines:
             return list(csv.DictReader(lines))
+
+    def _download(self, key: str) -> Download:
+        """What the button gives. A page that looks again by itself may draw a new one under the click, which is lost
+        then, as it is for a person; so it is pressed once more."""
+        for _ in range(DOWNLOAD_TRIES):
+            try:
+                with self.page.expect_download(timeout=DOWNLOAD_MS) as download:
+                    self.page.locator(f".st-key-{key} button").click()
+                return download.value
+            except TimeoutError as error:
+                lost = error
+        raise lost
 
     def picture(self, name: str) -> None:
         self.page.screenshot(path=self.shots / f"{name}.png")
