@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
+from walking import PAGE_MS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 START_SECONDS = 180
+# A page may take its time on a busy machine; what is awaited ends the wait as soon as it is there.
+expect.set_options(timeout=PAGE_MS)
 
 
 @pytest.fixture
