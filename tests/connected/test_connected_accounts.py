@@ -286,3 +286,13 @@ def test_a_symbol_that_no_list_has_is_known_by_its_quote(tmp_path: Path, status:
     with pytest.raises(Rejected, match="NOSUCH is not an asset known here"):
         brokerage.portfolio({"NOSUCH": "50", "cash": "50"})
     brokerage.close()
+
+
+def test_an_order_that_does_not_say_what_it_reserves_is_not_passed_over(brokerage: Brokerage) -> None:
+    """It may hold cash or shares back, and nothing of it can be planned around: a note names it, once."""
+    account = brokerage.open_account("1000.00", SPY="60")
+    unclear = {"brokerage_order_id": "b-7", "status": "ACCEPTED", "action": "BUY"}
+    brokerage.wire.change("/recentOrders", lambda _: {"orders": [unclear]})
+    brokerage.wire.change(f"/{account}/orders", lambda _: [unclear])
+    notes = brokerage.desk.account(account).account.notes
+    assert ["Order b-7 may be open"] == [note[:21] for note in notes]

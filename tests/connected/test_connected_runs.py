@@ -8,10 +8,12 @@ from connected.brokerage import PLACE, Brokerage
 from driftdesk.backend.ledger import check_balances
 from driftdesk.errors import BackendError, Rejected
 from driftdesk.retry import retry_of
+from driftdesk.wire.portfolios import UpdatePortfolio
 from driftdesk.wire.runs import CreateRun
 from driftdesk.wire.simulation import FaultEntry, FaultScript
 
 HALF = {"SPY": "50", "GLD": "30", "cash": "20"}
+CASH_ONLY = {"weights": [{"type": "cash", "percent": "100"}]}
 
 
 def test_a_plan_is_sold_awaited_and_bought(brokerage: Brokerage) -> None:
@@ -74,8 +76,13 @@ def test_nothing_is_traded_by_itself(brokerage: Brokerage) -> None:
     brokerage.portfolio(HALF)
     portfolio = brokerage.desk.portfolios()[0]
     brokerage.desk.client.subscriptions.create(account, portfolio.id)
+    brokerage.desk.client.portfolios.update(portfolio.id, UpdatePortfolio.model_validate(CASH_ONLY))
     brokerage.pass_time(seconds=6 * 3600)
     view = brokerage.desk.account(account)
+    assert view.subscription is not None
+    waiting = view.subscription.waiting
+    assert waiting is not None
+    assert (False, False) == (waiting.subscription_created, waiting.portfolio_changed)
     assert view.drift is not None
     assert view.drift.breached
     assert ((), ()) == (brokerage.desk.runs(), brokerage.desk.client.orders.list(account, status="all"))

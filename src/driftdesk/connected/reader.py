@@ -217,7 +217,7 @@ class Reader:
         try:
             foreign = other_currencies(read)
             found = snaptrade_snapshot(
-                Connected(read.account, read.balances, read.positions, read.connection, quotes),
+                replace(read, quotes=quotes),
                 as_of=now,
                 market_open=False,
                 targets=targets,
@@ -231,14 +231,12 @@ class Reader:
             self._tell(account_id, f"{error}", [])
             return
         notes = [finding.text for finding in found.findings] + ([unquoted] if unquoted else [])
-        notes += [text for record in read.orders for text in record.warnings]
         notes += [
             f"{symbol} is priced in {currency or 'an unnamed currency'}, and amounts are not converted: it counts as "
             "having no price; leave it out."
             for symbol, currency in foreign.items()
         ]
-        refusing = (finding.text for finding in found.findings if finding.kind in _REFUSING)
-        refusal = next(refusing, None)
+        refusal = next((finding.text for finding in found.findings if finding.kind in _REFUSING), None)
         with self.world.database.write() as connection:
             symbols = {holding.symbol for holding in found.snapshot.holdings} | set(targets)
             classes = {holding.symbol: holding.asset_class for holding in found.snapshot.holdings}
@@ -251,7 +249,9 @@ class Reader:
             if ours is None:
                 self.mirror.balance(connection, found.snapshot, _costs(read))
             self.bookings.reserve(connection, account_id)
-        self._tell(account_id, None, [*notes, *self._twins(read.account), *([ours] if ours else [])], refusal)
+        told = [*notes, *self._twins(read.account), *([ours] if ours else [])]
+        # An order stands in the list of the day and in that of what rests.
+        self._tell(account_id, None, list(dict.fromkeys(told)), refusal)
 
     def _twins(self, account: wire.Account) -> list[str]:
         """Another connection's view of the same account would be counted, and traded, twice."""

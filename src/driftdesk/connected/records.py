@@ -16,7 +16,7 @@ from driftdesk.wire.snaptrade import orders as wire
 from driftdesk.wire.snaptrade.orders import OrderRecord, OrderState
 
 _SIDES: Final = {"BUY": Side.BUY, "BUY_COVER": Side.BUY, "SELL": Side.SELL, "SELL_SHORT": Side.SELL}
-_TYPES: Final = {
+TYPES: Final = {
     "Market": OrderType.MARKET,
     "Limit": OrderType.LIMIT,
     "Stop": OrderType.STOP,
@@ -88,7 +88,7 @@ def read_record(record: OrderRecord) -> Seen | None:
         filled=floor_quantity(record.filled_quantity or ZERO),
         price=_price(record.execution_price),
         # A word of the brokerage's own is none of ours; what is planned around is the size.
-        type=_TYPES.get(record.order_type or "", OrderType.MARKET),
+        type=TYPES.get(record.order_type or "", OrderType.MARKET),
         time_in_force=TIMES.get(record.time_in_force or "", TimeInForce.DAY),
         limit_price=_price(record.limit_price),
         stop_price=_price(record.stop_price),

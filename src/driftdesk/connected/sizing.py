@@ -10,19 +10,13 @@ from driftdesk.backend.exchange import book
 from driftdesk.backend.runs.broker import OrderRequest
 from driftdesk.backend.store.tables import assets
 from driftdesk.connected.reader import Reader
-from driftdesk.connected.records import TIMES
+from driftdesk.connected.records import TIMES, TYPES
 from driftdesk.engine.snapshot import Side
 from driftdesk.errors import InputError, NotFound
 from driftdesk.money import ZERO, floor_quantity, quantity_of
-from driftdesk.wire.orders import OrderType
 from driftdesk.wire.snaptrade.trading import NewOrder
 
-_TYPES: Final = {
-    OrderType.MARKET: "Market",
-    OrderType.LIMIT: "Limit",
-    OrderType.STOP: "Stop",
-    OrderType.STOP_LIMIT: "StopLimit",
-}
+_TYPES: Final = {ours: theirs for theirs, ours in TYPES.items()}
 _TIMES: Final = {ours: theirs for theirs, ours in TIMES.items() if theirs != "GTD"}
 
 

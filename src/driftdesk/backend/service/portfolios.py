@@ -100,7 +100,8 @@ class Portfolios(Base):
                 update(portfolios).where(portfolios.c.id == portfolio_id).values(**values, updated_at=now)
             )
             note_portfolio_status(connection, portfolio_id, row["status"], now)
-            if flags:
+            # Nothing is evaluated in a connected world, so nothing may wait for it (rules.md 9).
+            if flags and not self.world.connected:
                 connection.execute(
                     update(subscriptions)
                     .where(subscriptions.c.portfolio_id == portfolio_id, subscriptions.c.deleted_at.is_(None))

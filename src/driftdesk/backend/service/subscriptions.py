@@ -40,6 +40,8 @@ class Subscriptions(Base):
             count = connection.scalar(
                 select(func.count()).select_from(subscriptions).where(subscriptions.c.account_id == body.account_id)
             )
+            # In a connected world a person creates every run, so that nothing waits for an evaluation (rules.md 9).
+            by_itself = not self.world.connected
             values: dict[str, Any] = {
                 "id": self.world.new_id("subscription", body.account_id, count),
                 "account_id": body.account_id,
@@ -51,12 +53,10 @@ class Subscriptions(Base):
                 "last_evaluated": self._last_missed(now),
                 "portfolio_changed": False,
                 # Until a full rebalance completes: a first run that fails or is canceled is made up for.
-                "subscription_created": True,
+                "subscription_created": by_itself,
                 "uninvested_inflow": ZERO,
                 "failures": 0,
             }
-            # In a connected world a person creates every run (rules.md 9).
-            by_itself = not self.world.connected
             free = by_itself and open_run_of(connection, body.account_id) is None
             ready = free and self._has_equity(connection, body, now)
             connection.execute(insert(subscriptions).values({**values, "evaluate_flag": by_itself and not ready}))
