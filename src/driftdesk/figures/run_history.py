@@ -134,7 +134,7 @@ def days_figure(days: Sequence[Day], theme: Theme = LIGHT) -> go.Figure:
         layout(
             theme,
             height=360 if rated else 250,
-            margin={"l": 8, "r": 16, "t": 22, "b": 30},
+            margin={"l": 8, "r": 16, "t": 22, "b": 46},
             barmode="relative",
             xaxis=value_axis(theme, type="date", anchor="y2" if rated else "y"),
             yaxis={

@@ -120,7 +120,7 @@ def runs_figure(runs: Sequence[Run], theme: Theme = LIGHT) -> go.Figure:
         layout(
             theme,
             height=190 + 26 * len(lanes),
-            margin={"l": 8, "r": 16, "t": 8, "b": 30},
+            margin={"l": 8, "r": 16, "t": 8, "b": 46},
             xaxis=value_axis(theme, type="date", anchor="y2"),
             yaxis=row_axis(theme, lanes, domain=[0.54, 1], tickfont={"color": theme.muted, "size": 12}),
             yaxis2={
